@@ -1,0 +1,67 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func engine(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+  name: "moonpeer",
+  products: [
+    .library(name: "NodeEngine", targets: ["NodeEngine"]),
+    .library(name: "NodeScripting", targets: ["NodeScripting"]),
+    .library(name: "TestNetwork", targets: ["TestNetwork"]),
+    .executable(name: "moonpeer", targets: ["MoonpeerCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // Arrows never turn back: each target names only what stands above it here.
+    .systemLibrary(
+      name: "CLuaSystem", path: "CLua/system", pkgConfig: "lua5.4", providers: [.apt(["liblua5.4-dev"])]),
+    .target(
+      name: "CLua", dependencies: ["CLuaSystem"], path: "CLua", exclude: ["system"],
+      cSettings: [.treatAllWarnings(as: .error)]),
+    .target(name: "LuaHost", dependencies: ["CLua"], swiftSettings: strict),
+    .target(name: "NodeCore", swiftSettings: strict),
+    .target(
+      name: "NodeEngine",
+      dependencies: [
+        "NodeCore", engine("NIOCore"), engine("NIOPosix"), logging, lifecycle,
+        .product(name: "DequeModule", package: "swift-collections"),
+      ], swiftSettings: strict),
+    .target(
+      name: "NodeScripting", dependencies: ["NodeEngine", "NodeCore", "LuaHost", logging],
+      resources: [.embedInCode("Prelude")], swiftSettings: strict),
+    .target(
+      name: "TestNetwork", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
+      swiftSettings: strict),
+    .executableTarget(
+      name: "MoonpeerCLI",
+      dependencies: [
+        "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, lifecycle,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
+
+    .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
+    .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore"], swiftSettings: strict),
+    .testTarget(name: "NodeEngineTests", dependencies: ["NodeEngine", "NodeCore", logging, engine("NIOCore"), engine("NIOPosix")], swiftSettings: strict),
+    .testTarget(name: "NodeScriptingTests", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging], swiftSettings: strict),
+    .testTarget(name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
+    .testTarget(name: "CLITests", dependencies: ["MoonpeerCLI"], swiftSettings: strict),
+    .testTarget(name: "ScriptTests", dependencies: ["MoonpeerCLI"], swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)
