@@ -1,5 +1,138 @@
 #ifndef CLUA_H
 #define CLUA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The whole of Lua that Swift sees. lua.h stays behind it: what can raise or yield (longjmp) runs in C, below the last
+// Swift frame, so it can never pass over one.
+
 typedef struct lua_State lua_State;
+typedef struct clua_vm clua_vm;
+
+// A registry slot; 0 is none.
+typedef int32_t clua_ref;
+
+// ---- values on their way between the sides: written and read without touching Lua, so neither can raise
+
+typedef struct clua_pack {
+  uint8_t *bytes;
+  size_t count, capacity;
+} clua_pack;
+
+enum clua_op {
+  CLUA_OP_NIL = 1, CLUA_OP_FALSE, CLUA_OP_TRUE, CLUA_OP_INTEGER, CLUA_OP_NUMBER, CLUA_OP_BYTES, CLUA_OP_REF,
+  CLUA_OP_TABLE, CLUA_OP_ERROR, CLUA_OP_ELEMENT, CLUA_OP_FIELD, CLUA_OP_END
+};
+
+void clua_pack_op(clua_pack *pack, enum clua_op op);
+void clua_pack_integer(clua_pack *pack, int64_t value);
+void clua_pack_number(clua_pack *pack, double value);
+void clua_pack_bytes(clua_pack *pack, const void *bytes, size_t count);
+void clua_pack_ref(clua_pack *pack, clua_ref ref);
+static inline void clua_pack_clear(clua_pack *pack) { pack->count = 0; }
+void clua_pack_free(clua_pack *pack);
+
+// ---- natives: C calls them, they answer with a verdict, and C pushes, raises or yields after they have returned
+
+enum clua_verdict { CLUA_NONE = 0, CLUA_TRUE = 1, CLUA_RETURN_BYTES = 2, CLUA_RETURN = 3, CLUA_PARK = 4, CLUA_RAISE = 5 };
+typedef int32_t (*clua_native)(lua_State *L);
+
+void *clua_context(lua_State *L);
+// What CLUA_RETURN and CLUA_RAISE read: values, or one error table.
+clua_pack *clua_outgoing(lua_State *L);
+// What CLUA_RETURN_BYTES pushes; a copy is taken, because the source may go before the push.
+void clua_return_bytes(lua_State *L, const void *bytes, size_t count);
+// `file:line: ` of the Lua code that called the native, into a buffer; its length.
+size_t clua_where(lua_State *L, int level, char *buffer, size_t capacity);
+bool clua_can_park(lua_State *L);
+
+enum clua_type { CLUA_TNONE = -1, CLUA_TNIL, CLUA_TBOOLEAN, CLUA_TLIGHT, CLUA_TNUMBER, CLUA_TSTRING, CLUA_TTABLE,
+                 CLUA_TFUNCTION, CLUA_TUSERDATA, CLUA_TTHREAD };
+int clua_top(lua_State *L);
+int clua_type(lua_State *L, int index);
+const char *clua_type_name(lua_State *L, int index);
+const char *clua_bytes(lua_State *L, int index, size_t *count);      // strings only; NULL otherwise
+bool clua_integer(lua_State *L, int index, int64_t *value);          // numbers with an integer value only
+bool clua_number(lua_State *L, int index, double *value);            // numbers only
+bool clua_boolean(lua_State *L, int index);
+void *clua_object(lua_State *L, int index, uint32_t tag);            // an object, or a table that carries one at [1]
+clua_ref clua_ref_of(lua_State *L, int index);                       // 0 when there is no memory
+// Plain data at index into pack; false with the reason (and the path to the offender) in `problem`.
+bool clua_pack_value(lua_State *L, int index, clua_pack *pack, char *problem, size_t capacity);
+
+// ---- the VM
+
+typedef struct clua_limits {
+  size_t memory;        // bytes; 0 = none
+  uint64_t time;        // nanoseconds of one uninterrupted run; 0 = none
+} clua_limits;
+
+clua_vm *clua_open(clua_limits limits, bool trusted, void *context);
+void clua_close(clua_vm *vm);
+size_t clua_memory_used(const clua_vm *vm);
+size_t clua_memory_peak(const clua_vm *vm);
+bool clua_is_running(const clua_vm *vm);
+void clua_collect(clua_vm *vm);
 const char *clua_version(void);
+
+// Each of these is protected: false or 0 means the failure is in clua_failure.
+clua_ref clua_load(clua_vm *vm, const char *text, size_t count, const char *chunk_name);
+clua_ref clua_new_table(clua_vm *vm);
+clua_ref clua_field(clua_vm *vm, clua_ref table, const char *name);  // 0 for nil
+bool clua_set_field(clua_vm *vm, clua_ref table, const char *name, const clua_pack *value);
+bool clua_set_native(clua_vm *vm, clua_ref table, const char *name, clua_native function);
+clua_ref clua_globals(clua_vm *vm);
+bool clua_call(clua_vm *vm, clua_ref function, const clua_pack *arguments, clua_pack *results, clua_ref *first);
+bool clua_pack_ref_value(clua_vm *vm, clua_ref ref, clua_pack *pack);
+void clua_release(clua_vm *vm, clua_ref ref);
+
+typedef struct clua_object_box { uint32_t tag; void *pointer; } clua_object_box;
+clua_ref clua_new_object(clua_vm *vm, uint32_t tag, clua_object_box **box);
+
+// ---- failures
+
+enum clua_failure_kind { CLUA_FAIL_RUNTIME = 0, CLUA_FAIL_SYNTAX, CLUA_FAIL_TIME, CLUA_FAIL_MEMORY };
+typedef struct clua_failure {
+  enum clua_failure_kind kind;
+  clua_pack message;     // raw text, not ops
+  clua_pack traceback;   // raw text
+  clua_pack value;       // ops: the error value where it is plain data; empty otherwise
+  clua_ref ref;          // the error value itself; the taker releases it
+} clua_failure;
+clua_failure *clua_failure_of(clua_vm *vm);
+
+// ---- threads: pooled coroutines that runs happen in
+
+typedef struct clua_thread {
+  clua_vm *vm;
+  lua_State *L;
+  clua_ref ref;
+  int results;
+  void *host;
+} clua_thread;
+
+enum clua_status { CLUA_FINISHED = 0, CLUA_PARKED = 1, CLUA_FAILED = 2 };
+
+clua_thread *clua_thread_new(clua_vm *vm, void *host);
+void clua_thread_free(clua_thread *thread);
+clua_thread *clua_current(const clua_vm *vm);
+enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_pack *arguments);
+enum clua_status clua_deliver(
+  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, const void *bytes, size_t count);
+enum clua_status clua_resume(clua_thread *thread, const clua_pack *values);
+enum clua_status clua_resume_raising(clua_thread *thread, const clua_pack *error);
+// Ends what the thread was doing (pending <close> handlers run) and makes it ready for another run.
+void clua_abandon(clua_thread *thread);
+bool clua_result(clua_thread *thread, int index, clua_pack *pack, char *problem, size_t capacity);
+clua_ref clua_result_ref(clua_thread *thread, int index);
+void clua_stack(clua_thread *thread, clua_pack *text);
+
+// ---- the view a decoder looks through
+
+void clua_set_view(clua_vm *vm, const void *bytes, size_t count);
+void clua_clear_view(clua_vm *vm);
+clua_ref clua_view(clua_vm *vm);
+
 #endif

@@ -1,0 +1,89 @@
+#ifndef CLUA_INTERNAL_H
+#define CLUA_INTERNAL_H
+
+#include "CLua.h"
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum clua_kill { CLUA_KILL_NONE = 0, CLUA_KILL_TIME, CLUA_KILL_MEMORY };
+
+// What a parked native call is answered with.
+typedef struct clua_answer {
+  const clua_pack *values;
+  bool raises;
+} clua_answer;
+
+typedef struct clua_view_box {
+  const uint8_t *bytes;
+  size_t count;
+} clua_view_box;
+
+struct clua_vm {
+  lua_State *L;
+  void *context;
+
+  size_t used, peak, limit;
+  size_t failing;               // the size of the allocation that was refused last
+  bool is_enforcing;
+
+  clua_thread *current;         // the run that executes now
+  lua_State *running;           // the innermost Lua thread that executes now
+  bool chain_yields;            // every resumer between the run's root and the running thread can be yielded through
+  bool is_parking;              // the yield under way is a native's park, not an author's yield
+  const clua_answer *answer;    // for the parked call that is being resumed
+  clua_pack outgoing, bytes;
+
+  clua_failure failure;
+  clua_ref object_metatable, error_metatable, view;
+  clua_view_box *view_box;
+
+  // Shared with the watchdog.
+  uint64_t time_limit;
+  _Atomic uint64_t epoch;       // odd while Lua runs; changes with every run
+  _Atomic uint64_t kill_epoch;  // the run that is over its time
+  _Atomic pthread_t thread;
+  volatile int kill;            // enum clua_kill
+  char kill_place[160];
+  uint64_t seen_epoch, seen_at; // the watchdog's own
+  clua_vm *next;
+};
+
+static inline clua_vm *vm_of(lua_State *L) { return *(clua_vm **)lua_getextraspace(L); }
+
+// value.c
+int clua_push_all(lua_State *L, const clua_pack *pack);
+void clua_pack_text(clua_pack *pack, const char *text, size_t count);
+
+// call.c: runs body(L, argument) with everything it raises caught; false puts the failure into vm->failure
+bool clua_protected(clua_vm *vm, lua_CFunction body, void *argument);
+void clua_describe(clua_vm *vm, lua_State *from, int status, lua_State *traced);
+
+// thread.c
+typedef struct clua_frame {
+  clua_thread *current;
+  lua_State *running;
+  clua_vm *previous;
+  bool chain_yields;
+} clua_frame;
+void clua_enter(clua_vm *vm, clua_thread *thread, lua_State *L, clua_frame *frame);
+void clua_leave(clua_vm *vm, const clua_frame *frame);
+
+// function.c, coroutine.c, view.c: called protected, while the VM is opened
+void clua_open_objects(clua_vm *vm, lua_State *L);
+void clua_open_coroutines(lua_State *L);
+void clua_open_view(clua_vm *vm, lua_State *L);
+void clua_open_libraries(lua_State *L, bool trusted);
+int clua_answer_native(lua_State *L, int status, lua_KContext context);
+
+// budget.c
+void *clua_allocate(void *vm, void *block, size_t old_size, size_t new_size);
+void clua_watch(clua_vm *vm);
+void clua_unwatch(clua_vm *vm);
+void clua_arm(clua_vm *vm);
+clua_vm *clua_swap_current_vm(clua_vm *vm);
+
+#endif

@@ -1,0 +1,216 @@
+#include "internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reserve(clua_pack *pack, size_t more) {
+  if (pack->capacity - pack->count >= more) return;
+  size_t capacity = pack->capacity ? pack->capacity : 64;
+  while (capacity - pack->count < more) capacity *= 2;
+  uint8_t *bytes = realloc(pack->bytes, capacity);
+  if (!bytes) abort();  // the process is out of memory: the host's, not a script's
+  pack->bytes = bytes;
+  pack->capacity = capacity;
+}
+
+static void append(clua_pack *pack, const void *bytes, size_t count) {
+  reserve(pack, count);
+  if (count) memcpy(pack->bytes + pack->count, bytes, count);
+  pack->count += count;
+}
+
+void clua_pack_op(clua_pack *pack, enum clua_op op) {
+  uint8_t byte = (uint8_t)op;
+  append(pack, &byte, 1);
+}
+
+void clua_pack_integer(clua_pack *pack, int64_t value) {
+  clua_pack_op(pack, CLUA_OP_INTEGER);
+  append(pack, &value, sizeof value);
+}
+
+void clua_pack_number(clua_pack *pack, double value) {
+  clua_pack_op(pack, CLUA_OP_NUMBER);
+  append(pack, &value, sizeof value);
+}
+
+void clua_pack_bytes(clua_pack *pack, const void *bytes, size_t count) {
+  clua_pack_op(pack, CLUA_OP_BYTES);
+  append(pack, &count, sizeof count);
+  append(pack, bytes, count);
+}
+
+void clua_pack_ref(clua_pack *pack, clua_ref ref) {
+  clua_pack_op(pack, CLUA_OP_REF);
+  append(pack, &ref, sizeof ref);
+}
+
+void clua_pack_text(clua_pack *pack, const char *text, size_t count) {
+  clua_pack_clear(pack);
+  append(pack, text, count);
+}
+
+void clua_pack_free(clua_pack *pack) {
+  free(pack->bytes);
+  memset(pack, 0, sizeof *pack);
+}
+
+// ---- ops → Lua; raises, so it runs protected or in a native's own frame
+
+typedef struct { const uint8_t *at, *end; } reader;
+
+#define READ(r, variable) (memcpy(&(variable), (r)->at, sizeof(variable)), (r)->at += sizeof(variable))
+
+static void push_value(lua_State *L, reader *r) {
+  switch (*r->at++) {
+  case CLUA_OP_FALSE: lua_pushboolean(L, 0); return;
+  case CLUA_OP_TRUE: lua_pushboolean(L, 1); return;
+  case CLUA_OP_INTEGER: { int64_t value; READ(r, value); lua_pushinteger(L, value); return; }
+  case CLUA_OP_NUMBER: { double value; READ(r, value); lua_pushnumber(L, value); return; }
+  case CLUA_OP_BYTES: {
+    size_t count;
+    READ(r, count);
+    lua_pushlstring(L, (const char *)r->at, count);
+    r->at += count;
+    return;
+  }
+  case CLUA_OP_REF: { clua_ref ref; READ(r, ref); lua_rawgeti(L, LUA_REGISTRYINDEX, ref); return; }
+  case CLUA_OP_TABLE:
+  case CLUA_OP_ERROR: {
+    bool is_error = r->at[-1] == CLUA_OP_ERROR;
+    lua_Integer index = 0;
+    luaL_checkstack(L, 6, "values nested too deeply");
+    lua_newtable(L);
+    while (*r->at != CLUA_OP_END) {
+      if (*r->at++ == CLUA_OP_ELEMENT) {
+        push_value(L, r);
+        lua_rawseti(L, -2, ++index);
+      } else {
+        push_value(L, r);
+        push_value(L, r);
+        lua_rawset(L, -3);
+      }
+    }
+    r->at++;
+    if (is_error) {
+      lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->error_metatable);
+      lua_setmetatable(L, -2);
+    }
+    return;
+  }
+  default: lua_pushnil(L);
+  }
+}
+
+int clua_push_all(lua_State *L, const clua_pack *pack) {
+  if (!pack) return 0;
+  reader r = { pack->bytes, pack->bytes + pack->count };
+  int count = 0;
+  while (r.at < r.end) {
+    luaL_checkstack(L, 4, "too many values");
+    push_value(L, &r);
+    count++;
+  }
+  return count;
+}
+
+// ---- Lua → ops; only reads, so it cannot raise
+
+enum { MAX_DEPTH = 64, MAX_PACKED = 256 << 20 };
+
+typedef struct {
+  clua_pack *pack;
+  char *problem;
+  size_t capacity;
+  const void *parents[MAX_DEPTH];
+  char path[256];
+} walker;
+
+static bool refuse(walker *w, const char *what) {
+  snprintf(w->problem, w->capacity, "%s is %s", w->path[0] ? w->path : "the value", what);
+  return false;
+}
+
+static bool pack_value(lua_State *L, int index, walker *w, int depth);
+
+static bool pack_member(lua_State *L, int key, walker *w, int depth) {
+  size_t length = strlen(w->path);
+  size_t room = sizeof w->path - length;
+  if (lua_type(L, key) == LUA_TSTRING) {
+    snprintf(w->path + length, room, length ? ".%s" : "%s", lua_tostring(L, key));
+  } else if (lua_isinteger(L, key)) {
+    snprintf(w->path + length, room, "[%lld]", (long long)lua_tointeger(L, key));
+  } else {
+    snprintf(w->path + length, room, "[%s]", luaL_typename(L, key));
+  }
+  bool is_fine = pack_value(L, key + 1, w, depth + 1);
+  if (is_fine) w->path[length] = 0;
+  return is_fine;
+}
+
+static bool pack_table(lua_State *L, int index, walker *w, int depth) {
+  const void *identity = lua_topointer(L, index);
+  for (int i = 0; i < depth; i++) {
+    if (w->parents[i] == identity) return refuse(w, "a table that contains itself");
+  }
+  if (depth >= MAX_DEPTH) return refuse(w, "nested too deeply (over 64 levels)");
+  if (!lua_checkstack(L, 6)) return refuse(w, "nested too deeply for the stack");
+  w->parents[depth] = identity;
+  clua_pack_op(w->pack, CLUA_OP_TABLE);
+  lua_Integer count = (lua_Integer)lua_rawlen(L, index);
+  for (lua_Integer i = 1; i <= count; i++) {
+    clua_pack_op(w->pack, CLUA_OP_ELEMENT);
+    lua_pushinteger(L, i);
+    lua_rawgeti(L, index, i);
+    bool is_fine = pack_member(L, lua_gettop(L) - 1, w, depth);
+    lua_pop(L, 2);
+    if (!is_fine) return false;
+  }
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    int key = lua_gettop(L) - 1;
+    bool is_element = lua_isinteger(L, key) && lua_tointeger(L, key) >= 1 && lua_tointeger(L, key) <= count;
+    if (!is_element) {
+      clua_pack_op(w->pack, CLUA_OP_FIELD);
+      bool is_fine = pack_value(L, key, w, depth + 1) && pack_member(L, key, w, depth);
+      if (!is_fine) { lua_pop(L, 2); return false; }
+    }
+    lua_pop(L, 1);
+  }
+  clua_pack_op(w->pack, CLUA_OP_END);
+  return true;
+}
+
+static bool pack_value(lua_State *L, int index, walker *w, int depth) {
+  if (w->pack->count > MAX_PACKED) return refuse(w, "too large to hand over (over 256 MiB)");
+  switch (lua_type(L, index)) {
+  case LUA_TNONE:
+  case LUA_TNIL: clua_pack_op(w->pack, CLUA_OP_NIL); return true;
+  case LUA_TBOOLEAN: clua_pack_op(w->pack, lua_toboolean(L, index) ? CLUA_OP_TRUE : CLUA_OP_FALSE); return true;
+  case LUA_TNUMBER:
+    if (lua_isinteger(L, index)) clua_pack_integer(w->pack, lua_tointeger(L, index));
+    else clua_pack_number(w->pack, lua_tonumber(L, index));
+    return true;
+  case LUA_TSTRING: {
+    size_t count;
+    const char *bytes = lua_tolstring(L, index, &count);
+    clua_pack_bytes(w->pack, bytes, count);
+    return true;
+  }
+  case LUA_TTABLE: return pack_table(L, index, w, depth);
+  case LUA_TFUNCTION: return refuse(w, "a function, not plain data");
+  case LUA_TTHREAD: return refuse(w, "a coroutine, not plain data");
+  default: return refuse(w, "a userdata, not plain data");
+  }
+}
+
+bool clua_pack_value(lua_State *L, int index, clua_pack *pack, char *problem, size_t capacity) {
+  walker w = { .pack = pack, .problem = problem, .capacity = capacity };
+  size_t start = pack->count;
+  int top = lua_gettop(L);
+  bool is_fine = pack_value(L, lua_absindex(L, index), &w, 0);
+  lua_settop(L, top);
+  if (!is_fine) pack->count = start;
+  return is_fine;
+}

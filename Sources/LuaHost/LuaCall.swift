@@ -1,0 +1,100 @@
+internal import CLua
+
+/// A Swift function that Lua code can call: gets the Lua thread, answers with a verdict of ``LuaCall``.
+public typealias LuaNative = @convention(c) (OpaquePointer?) -> Int32
+
+/// One call of a native: its arguments and its answer. Nothing here raises: C pushes, raises or yields only after the
+/// native has returned, when no Swift frame is left to jump over.
+public struct LuaCall {
+  let state: OpaquePointer
+
+  @inline(__always)
+  public init(_ state: OpaquePointer?) {
+    self.state = state.unsafelyUnwrapped
+  }
+
+  /// What was given to ``LuaVM/init(limits:libraries:context:)``.
+  public var context: UnsafeMutableRawPointer? { clua_context(state) }
+
+  // Arguments, counted from 1. Each reader is nil for an argument of another type.
+
+  public var argumentCount: Int { Int(clua_top(state)) }
+  public func bytes(_ index: Int32) -> UnsafeRawBufferPointer? {
+    var count = 0
+    guard let start = clua_bytes(state, index, &count) else { return nil }
+    return UnsafeRawBufferPointer(start: start, count: count)
+  }
+  public func string(_ index: Int32) -> String? { bytes(index).map { String(decoding: $0, as: UTF8.self) } }
+  public func integer(_ index: Int32) -> Int64? {
+    var value: Int64 = 0
+    return clua_integer(state, index, &value) ? value : nil
+  }
+  public func number(_ index: Int32) -> Double? {
+    var value = 0.0
+    return clua_number(state, index, &value) ? value : nil
+  }
+  public func boolean(_ index: Int32) -> Bool? {
+    clua_type(state, index) == CLUA_TBOOLEAN.rawValue ? clua_boolean(state, index) : nil
+  }
+  public func isNil(_ index: Int32) -> Bool { clua_type(state, index) <= CLUA_TNIL.rawValue }
+  public func isTable(_ index: Int32) -> Bool { clua_type(state, index) == CLUA_TTABLE.rawValue }
+  public func isFunction(_ index: Int32) -> Bool { clua_type(state, index) == CLUA_TFUNCTION.rawValue }
+  public func typeName(_ index: Int32) -> String { String(cString: clua_type_name(state, index)) }
+
+  /// What an object made with that tag points to; the object itself or a table that carries it at `[1]`.
+  public func object(_ index: Int32, _ tag: UInt32) -> UnsafeMutableRawPointer? { clua_object(state, index, tag) }
+
+  /// The argument as a registry reference; nil when the VM has no memory for one.
+  public func ref(_ index: Int32) -> LuaRef? {
+    let ref = clua_ref_of(state, index)
+    return ref > 0 ? LuaRef(ref) : nil
+  }
+
+  /// The argument as plain data.
+  ///
+  /// - Throws: kind `type`, with the path to what cannot be handed over.
+  public func plain(_ index: Int32) throws(LuaError) -> LuaValue {
+    var pack = clua_pack()
+    defer { clua_pack_free(&pack) }
+    if let problem = LuaError.problem({ clua_pack_value(state, index, &pack, $0, $1) }) {
+      throw LuaError(kind: .type, message: problem)
+    }
+    return LuaPackReader.values(pack).first ?? .nil
+  }
+
+  /// Whether the caller can wait here: not inside a C function such as a sort comparator, and only in a run.
+  public var canPark: Bool { clua_can_park(state) }
+
+  // Verdicts
+
+  public func none() -> Int32 { Int32(CLUA_NONE.rawValue) }
+  public func returnTrue() -> Int32 { Int32(CLUA_TRUE.rawValue) }
+  public func park() -> Int32 { Int32(CLUA_PARK.rawValue) }
+
+  /// One string; its bytes are copied at once.
+  public func returnBytes(_ bytes: UnsafeRawBufferPointer) -> Int32 {
+    clua_return_bytes(state, bytes.baseAddress, bytes.count)
+    return Int32(CLUA_RETURN_BYTES.rawValue)
+  }
+
+  public func returns(_ write: (inout LuaPack) -> Void) -> Int32 {
+    var pack = LuaPack(clua_outgoing(state))
+    clua_pack_clear(pack.pack)
+    write(&pack)
+    return Int32(CLUA_RETURN.rawValue)
+  }
+
+  /// Raises an error table. One of kind `usage` is the caller's mistake and says where it was made.
+  public func raise(_ kind: String, _ message: String) -> Int32 {
+    var place = ""
+    if kind == "usage" {
+      var buffer = [CChar](repeating: 0, count: 200)
+      let count = clua_where(state, 1, &buffer, buffer.count)
+      place = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+    var pack = LuaPack(clua_outgoing(state))
+    clua_pack_clear(pack.pack)
+    pack.error(LuaError(kind: .runtime, message: place + message, value: ["kind": LuaValue(kind)]))
+    return Int32(CLUA_RAISE.rawValue)
+  }
+}

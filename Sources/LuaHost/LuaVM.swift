@@ -1,0 +1,208 @@
+internal import CLua
+
+/// What a VM may use.
+public struct LuaLimits: Sendable {
+  /// Bytes; 0 = no limit.
+  public var memory: Int
+  /// Of one uninterrupted run; zero = no limit.
+  public var time: Duration
+
+  public init(memory: Int = 64 << 20, time: Duration = .seconds(1)) {
+    self.memory = memory
+    self.time = time
+  }
+}
+
+public enum LuaLibraries: Sendable {
+  /// Without `io`, `package`, most of `os` and `debug`, binary chunks and `__gc`.
+  case sandboxed
+  /// All of Lua's own.
+  case trusted
+}
+
+/// A Lua state. Belongs to one thread at a time; nothing it does raises over a Swift frame.
+public final class LuaVM {
+  let raw: OpaquePointer
+
+  /// - Throws: kind `memory` when the limit is too small for the libraries.
+  public init(limits: LuaLimits, libraries: LuaLibraries, context: UnsafeMutableRawPointer?) throws(LuaError) {
+    let (seconds, attoseconds) = limits.time.components
+    let raw = clua_open(
+      clua_limits(memory: limits.memory, time: UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)),
+      libraries == .trusted, context)
+    guard let raw else {
+      throw LuaError(kind: .memory, message: "script_memory of \(limits.memory) bytes is too small for Lua's libraries")
+    }
+    self.raw = raw
+  }
+
+  deinit {
+    clua_close(raw)
+  }
+
+  public static var version: String { String(cString: clua_version()) }
+
+  /// Bytes in use now, and at most so far.
+  public var memoryUsed: Int { clua_memory_used(raw) }
+  public var memoryPeak: Int { clua_memory_peak(raw) }
+  /// Whether Lua code is on the stack.
+  public var isRunning: Bool { clua_is_running(raw) }
+
+  /// A full collection.
+  public func collect() { clua_collect(raw) }
+
+  // Values
+
+  /// Compiles source text; `@path` as the name makes messages say `path:line`.
+  public func load(_ source: UnsafeRawBufferPointer, chunkName: String) throws(LuaError) -> LuaRef {
+    let ref = clua_load(raw, source.baseAddress?.assumingMemoryBound(to: CChar.self), source.count, chunkName)
+    return try checked(ref)
+  }
+
+  public func load(_ source: String, chunkName: String) throws(LuaError) -> LuaRef {
+    let bytes = Array(source.utf8)
+    let result = bytes.withUnsafeBytes { buffer in
+      Result { () throws(LuaError) in try load(buffer, chunkName: chunkName) }
+    }
+    return try result.get()
+  }
+
+  public func newTable() throws(LuaError) -> LuaRef { try checked(clua_new_table(raw)) }
+  public func globals() throws(LuaError) -> LuaRef { try checked(clua_globals(raw)) }
+
+  /// A table's field, without metamethods; nil where there is none.
+  public func field(_ table: LuaRef, _ name: String) -> LuaRef? {
+    let ref = clua_field(raw, table.slot, name)
+    return ref > 0 ? LuaRef(ref) : nil
+  }
+
+  public func setField(_ table: LuaRef, _ name: String, _ write: (inout LuaPack) -> Void) throws(LuaError) {
+    let is_done = withPack(write) { clua_set_field(raw, table.slot, name, $0) }
+    guard is_done else { throw takeError() }
+  }
+
+  public func setNative(_ table: LuaRef, _ name: String, _ native: LuaNative) throws(LuaError) {
+    guard clua_set_native(raw, table.slot, name, native) else { throw takeError() }
+  }
+
+  public func plain(_ ref: LuaRef) throws(LuaError) -> LuaValue {
+    var pack = clua_pack()
+    defer { clua_pack_free(&pack) }
+    guard clua_pack_ref_value(raw, ref.slot, &pack) else { throw takeError() }
+    return LuaPackReader.values(pack).first ?? .nil
+  }
+
+  @inline(__always)
+  public func release(_ ref: LuaRef) { clua_release(raw, ref.slot) }
+
+  /// An object Lua code can hold and natives recognise by its tag; what it points to is the host's.
+  public func makeObject(tag: UInt32) throws(LuaError) -> LuaObject {
+    var box: UnsafeMutablePointer<clua_object_box>?
+    let ref = try checked(clua_new_object(raw, tag, &box))
+    return LuaObject(ref: ref, box: box!)
+  }
+
+  // Calls that cannot wait
+
+  public func callNow(_ function: LuaRef, _ arguments: (inout LuaPack) -> Void = { _ in }) throws(LuaError) -> [LuaValue] {
+    var results = clua_pack()
+    defer { clua_pack_free(&results) }
+    let is_done = withPack(arguments) { clua_call(raw, function.slot, $0, &results, nil) }
+    guard is_done else { throw takeError() }
+    return LuaPackReader.values(results)
+  }
+
+  /// Calls and keeps the first result, whatever it is, as a reference.
+  public func callNowRef(_ function: LuaRef, _ arguments: (inout LuaPack) -> Void = { _ in }) throws(LuaError) -> LuaRef {
+    var first: clua_ref = 0
+    let is_done = withPack(arguments) { clua_call(raw, function.slot, $0, nil, &first) }
+    guard is_done else { throw takeError() }
+    return LuaRef(first)
+  }
+
+  // Runs
+
+  public func makeThread() -> LuaThread? { LuaThread(raw) }
+
+  public func free(_ thread: LuaThread) {
+    clua_thread_free(thread.raw)
+    thread.raw = nil
+  }
+
+  /// The thread of the run that executes now.
+  public var currentThread: LuaThread? {
+    guard let host = clua_current(raw)?.pointee.host else { return nil }
+    return Unmanaged<LuaThread>.fromOpaque(host).takeUnretainedValue()
+  }
+
+  public func start(_ thread: LuaThread, _ function: LuaRef, _ arguments: (inout LuaPack) -> Void) -> LuaRunStatus {
+    withPack(arguments) { Self.status(clua_start(thread.raw, function.slot, $0)) }
+  }
+
+  /// `function(first, second, bytes)`: the message path, with no allocation but the Lua string.
+  @inline(__always)
+  public func deliver(
+    _ thread: LuaThread, _ function: LuaRef, _ first: LuaRef, _ second: LuaRef, _ bytes: UnsafeRawBufferPointer
+  ) -> LuaRunStatus {
+    Self.status(
+      clua_deliver(thread.raw, function.slot, first.slot, second.slot, bytes.baseAddress, bytes.count))
+  }
+
+  /// The call that parked the thread returns these values.
+  public func resume(_ thread: LuaThread, _ values: (inout LuaPack) -> Void) -> LuaRunStatus {
+    withPack(values) { Self.status(clua_resume(thread.raw, $0)) }
+  }
+
+  /// The call that parked the thread raises this error.
+  public func resume(_ thread: LuaThread, raising error: LuaError) -> LuaRunStatus {
+    withPack({ $0.error(error) }, { Self.status(clua_resume_raising(thread.raw, $0)) })
+  }
+
+  // The view a decoder looks through
+
+  public func setView(_ bytes: UnsafeRawBufferPointer) { clua_set_view(raw, bytes.baseAddress, bytes.count) }
+  public func clearView() { clua_clear_view(raw) }
+  public var view: LuaRef { LuaRef(clua_view(raw)) }
+
+  @inline(__always)
+  private static func status(_ raw: clua_status) -> LuaRunStatus {
+    raw == CLUA_FINISHED ? .finished : raw == CLUA_PARKED ? .parked : .failed
+  }
+
+  private func withPack<Result>(
+    _ write: (inout LuaPack) -> Void, _ body: (UnsafePointer<clua_pack>) -> Result
+  ) -> Result {
+    var raw = clua_pack()
+    return withUnsafeMutablePointer(to: &raw) { pointer in
+      var pack = LuaPack(pointer)
+      write(&pack)
+      defer { clua_pack_free(pointer) }
+      return body(pointer)
+    }
+  }
+
+  private func checked(_ ref: clua_ref) throws(LuaError) -> LuaRef {
+    guard ref > 0 else { throw takeError() }
+    return LuaRef(ref)
+  }
+
+  private func takeError() -> LuaError {
+    let (error, ref) = LuaError.taken(from: raw)
+    release(ref)
+    return error
+  }
+}
+
+/// An object's place in Lua; its pointer may be changed or taken away at any time.
+public struct LuaObject {
+  public let ref: LuaRef
+  private let box: UnsafeMutablePointer<clua_object_box>
+
+  init(ref: LuaRef, box: UnsafeMutablePointer<clua_object_box>) {
+    self.ref = ref
+    self.box = box
+  }
+
+  /// nil makes natives answer as for an object that is over. Valid while ``ref`` is held.
+  public func setPointer(_ pointer: UnsafeMutableRawPointer?) { box.pointee.pointer = pointer }
+}

@@ -1,0 +1,200 @@
+/// A value for a key as it comes from a script, the command line or a file.
+public enum ConfigurationValue: Sendable, Equatable {
+  case string(String), integer(Int64), number(Double), boolean(Bool), list([String])
+}
+
+/// One key of the configuration: declared here once; scripts, the command line, `check` and docs read it from here.
+public struct ConfigurationKey: Sendable {
+  public enum Kind: Sendable, Equatable {
+    case duration, size, count, boolean, text, addresses
+    case choice([String])
+  }
+  /// What 0 means.
+  public enum Zero: Sendable { case refused, none, allowed }
+
+  public let name: String
+  public let kind: Kind
+  public let defaultText: String
+  public let help: String
+  public let zero: Zero
+  let assign: @Sendable (inout NodeConfiguration, ConfigurationValue) throws -> Void
+  let number: @Sendable (NodeConfiguration) -> Double?
+
+  func number(of configuration: NodeConfiguration) -> Double? { number(configuration) }
+
+  /// The option's spelling on the command line.
+  public var option: String { "--" + String(name.map { $0 == "_" ? "-" : $0 }) }
+}
+
+extension NodeConfiguration {
+  public typealias Path<Value> = any WritableKeyPath<NodeConfiguration, Value> & Sendable
+
+  public static let keys: [ConfigurationKey] = [
+    ConfigurationKey(
+      name: "name", kind: .text, defaultText: "a sequential number", help: "the node's name in logs and metrics", zero: .allowed,
+      assign: { configuration, value in configuration.name = try text(value, "name") }, number: { _ in nil }),
+    ConfigurationKey(
+      name: "listen", kind: .addresses, defaultText: "127.0.0.1:0",
+      help: "where the node listens: an address, a list of them, or \"none\"", zero: .allowed,
+      assign: { configuration, value in configuration.listen = try addresses(value) }, number: { _ in nil }),
+    count("listener_backlog", \.listenerBacklog, "128", "connections the kernel may hold for the listener"),
+    ConfigurationKey(
+      name: "reuse_port", kind: .boolean, defaultText: "false", help: "let several live listeners share one port", zero: .allowed,
+      assign: { configuration, value in configuration.reusePort = try boolean(value, "reuse_port") }, number: { _ in nil }),
+    count("max_connections", \.maxConnections, "100", "connections, pending ones included"),
+    count("max_connections_per_ip", \.maxConnectionsPerIP, "16", "connections per IP address"),
+    ConfigurationKey(
+      name: "max_connections_per_subnet", kind: .count, defaultText: "none", help: "connections per /24 (IPv4) or /64 (IPv6)",
+      zero: .refused,
+      assign: { configuration, value in
+        configuration.maxConnectionsPerSubnet = try whole(value, "max_connections_per_subnet")
+      }, number: { $0.maxConnectionsPerSubnet.map(Double.init) }),
+    count("max_connecting", \.maxConnecting, "100", "set-ups in progress, both directions; at most max_connections"),
+    duration("connection_timeout", \.connectionTimeout, "1s", "for the TCP connect"),
+    duration("handshake_timeout", \.handshakeTimeout, "3s", "for the handshake hook"),
+    duration("idle_timeout", \.idleTimeout, "60s", "without an inbound message before the connection is closed", zero: .none),
+    duration("write_timeout", \.writeTimeout, "10s", "for the kernel to take the head of the outbound queue"),
+    duration("on_disconnect_timeout", \.onDisconnectTimeout, "3s", "for the on_disconnect hook"),
+    duration("on_shutdown_timeout", \.onShutdownTimeout, "3s", "for the on_shutdown hook"),
+    count("inbound_queue", \.inboundQueue, "64", "messages that may wait while a hook is busy"),
+    ConfigurationKey(
+      name: "inbound_policy", kind: .choice(InboundPolicy.allCases.map(\.rawValue)), defaultText: "backpressure",
+      help: "what happens to messages over inbound_queue: stop reading, or drop them", zero: .allowed,
+      assign: { configuration, value in
+        let text = try text(value, "inbound_policy")
+        guard let policy = InboundPolicy(rawValue: text) else {
+          throw wrong("inbound_policy", "\"backpressure\" or \"drop\"", value)
+        }
+        configuration.inboundPolicy = policy
+      }, number: { _ in nil }),
+    size("outbound_high_water", \.outboundHighWater, "256KiB", "queued bytes over which senders wait"),
+    size("outbound_low_water", \.outboundLowWater, "64KiB", "queued bytes under which they go on"),
+    ConfigurationKey(
+      name: "max_read_buffer", kind: .size, defaultText: "the codec's max and one read",
+      help: "bytes received and not yet handled", zero: .refused,
+      assign: { configuration, value in configuration.maxReadBuffer = try bytes(value, "max_read_buffer") },
+      number: { $0.maxReadBuffer.map(Double.init) }),
+    size("script_memory", \.scriptMemory, "64MiB", "memory of the node's script", zero: .none),
+    duration("script_time", \.scriptTime, "1s", "of one uninterrupted run of script code", zero: .none),
+  ]
+
+  /// Sets a key by its name.
+  ///
+  /// - Throws: code `configuration`: an unknown key (with the nearest one), or a value it cannot have.
+  public mutating func set(_ name: String, to value: ConfigurationValue) throws(NodeCoreError) {
+    guard let key = Self.keys.first(where: { $0.name == name }) else {
+      let hint = NearestName.hint(for: name, among: Self.keys.map(\.name))
+      throw NodeCoreError(code: .configuration, message: "there is no configuration key \"\(name)\"\(hint)")
+    }
+    do {
+      try key.assign(&self, value)
+    } catch {
+      // The closures of `keys` cannot be typed in Swift 6.3; each throws only this.
+      throw error as! NodeCoreError
+    }
+  }
+
+  // How the kinds are read.
+
+  private static func count(_ name: String, _ path: Path<Int>, _ text: String, _ help: String) -> ConfigurationKey {
+    ConfigurationKey(
+      name: name, kind: .count, defaultText: text, help: help, zero: .refused,
+      assign: { configuration, value in configuration[keyPath: path] = try whole(value, name) },
+      number: { Double($0[keyPath: path]) })
+  }
+
+  private static func size(
+    _ name: String, _ path: Path<Int>, _ text: String, _ help: String, zero: ConfigurationKey.Zero = .refused
+  ) -> ConfigurationKey {
+    ConfigurationKey(
+      name: name, kind: .size, defaultText: text, help: help, zero: zero,
+      assign: { configuration, value in configuration[keyPath: path] = try bytes(value, name) },
+      number: { Double($0[keyPath: path]) })
+  }
+
+  private static func duration(
+    _ name: String, _ path: Path<Duration>, _ text: String, _ help: String, zero: ConfigurationKey.Zero = .refused
+  ) -> ConfigurationKey {
+    ConfigurationKey(
+      name: name, kind: .duration, defaultText: text, help: help, zero: zero,
+      assign: { configuration, value in configuration[keyPath: path] = try time(value, name) },
+      number: { $0[keyPath: path] == .zero ? 0 : 1 })
+  }
+
+  private static func wrong(_ key: String, _ expected: String, _ value: ConfigurationValue) -> NodeCoreError {
+    let got: String
+    switch value {
+    case .string(let text): got = "\"\(text)\""
+    case .integer(let number): got = "\(number)"
+    case .number(let number): got = "\(number)"
+    case .boolean(let flag): got = "\(flag)"
+    case .list(let values): got = "a list (\(values.joined(separator: ", ")))"
+    }
+    return NodeCoreError(code: .configuration, message: "\(key): \(expected) is expected, got \(got)")
+  }
+
+  private static func whole(_ value: ConfigurationValue, _ key: String) throws(NodeCoreError) -> Int {
+    let number: Int?
+    switch value {
+    case .integer(let value): number = Int(exactly: value)
+    case .number(let value): number = Int(exactly: value)
+    case .string(let text): number = Int(text)
+    default: number = nil
+    }
+    guard let number, number >= 0, number <= 1 << 40 else { throw wrong(key, "a whole number of 0 or more", value) }
+    return number
+  }
+
+  private static func bytes(_ value: ConfigurationValue, _ key: String) throws(NodeCoreError) -> Int {
+    if case .string(let text) = value {
+      do { return try SizeText.parse(text) } catch { throw wrong(key, "a size such as 65536 or \"64KiB\"", value) }
+    }
+    return try whole(value, key)
+  }
+
+  private static func time(_ value: ConfigurationValue, _ key: String) throws(NodeCoreError) -> Duration {
+    do {
+      switch value {
+      case .string(let text): return try DurationText.parse(text)
+      case .integer(let seconds): return try DurationText.parse(seconds: Double(seconds))
+      case .number(let seconds): return try DurationText.parse(seconds: seconds)
+      default: break
+      }
+    } catch {}
+    throw wrong(key, "a duration such as 3, \"250ms\" or \"2m\"", value)
+  }
+
+  private static func boolean(_ value: ConfigurationValue, _ key: String) throws(NodeCoreError) -> Bool {
+    switch value {
+    case .boolean(let flag): return flag
+    case .string("true"): return true
+    case .string("false"): return false
+    default: throw wrong(key, "true or false", value)
+    }
+  }
+
+  private static func text(_ value: ConfigurationValue, _ key: String) throws(NodeCoreError) -> String {
+    switch value {
+    case .string(let text): return text
+    case .integer(let number): return "\(number)"
+    default: throw wrong(key, "a text", value)
+    }
+  }
+
+  private static func addresses(_ value: ConfigurationValue) throws(NodeCoreError) -> [PeerAddress] {
+    let texts: [String]
+    switch value {
+    case .string("none"), .boolean(false): texts = []
+    case .string(let text): texts = [text]
+    case .list(let list): texts = list
+    default: throw wrong("listen", "an address, a list of addresses or \"none\"", value)
+    }
+    var result: [PeerAddress] = []
+    for text in texts {
+      do { result.append(try PeerAddress(parsing: text)) } catch {
+        throw NodeCoreError(code: .configuration, message: "listen: \(error)")
+      }
+    }
+    return result
+  }
+}

@@ -1,0 +1,70 @@
+/// Everything about a node that can be set. Made valid by ``validated()``.
+public struct NodeConfiguration: Sendable, Equatable {
+  /// What happens to messages while a hook is busy and `inboundQueue` of them wait.
+  public enum InboundPolicy: String, Sendable, CaseIterable {
+    /// Reading stops, so TCP pushes back.
+    case backpressure
+    /// Later ones are dropped, counted and logged.
+    case drop
+  }
+
+  /// In every log line and metric; nil: a sequential number.
+  public var name: String?
+  /// Where the node listens; empty: it does not.
+  public var listen: [PeerAddress] = [.ip(.loopback, port: 0)]
+  public var listenerBacklog = 128
+  public var reusePort = false
+  /// Pending ones count too.
+  public var maxConnections = 100
+  public var maxConnectionsPerIP = 16
+  /// Per /24 and /64; nil: no limit.
+  public var maxConnectionsPerSubnet: Int?
+  /// Set-ups in progress, both directions.
+  public var maxConnecting = 100
+  /// For the raw TCP connect.
+  public var connectionTimeout: Duration = .seconds(1)
+  public var handshakeTimeout: Duration = .seconds(3)
+  /// Without an inbound message; zero: none.
+  public var idleTimeout: Duration = .seconds(60)
+  /// For the head of the outbound queue to be taken by the kernel.
+  public var writeTimeout: Duration = .seconds(10)
+  public var onDisconnectTimeout: Duration = .seconds(3)
+  public var onShutdownTimeout: Duration = .seconds(3)
+  /// Messages that may wait while a hook is busy.
+  public var inboundQueue = 64
+  public var inboundPolicy = InboundPolicy.backpressure
+  /// Bytes; over it senders wait, over 8 × it `try_send` says `full`.
+  public var outboundHighWater = 256 << 10
+  /// Bytes; waiting senders go on below it.
+  public var outboundLowWater = 64 << 10
+  /// Bytes received and not yet handled; nil: the codec's `max` and one read.
+  public var maxReadBuffer: Int?
+  /// Bytes per node; 0: no limit.
+  public var scriptMemory = 64 << 20
+  /// Of one uninterrupted run; zero: no limit.
+  public var scriptTime: Duration = .seconds(1)
+
+  public init() {}
+
+  /// The configuration with its clamps applied.
+  ///
+  /// - Throws: code `configuration`, with the key's name, for what makes no sense.
+  public func validated() throws(NodeCoreError) -> NodeConfiguration {
+    var result = self
+    func require(_ condition: Bool, _ key: String, _ why: String) throws(NodeCoreError) {
+      guard condition else { throw NodeCoreError(code: .configuration, message: "\(key): \(why)") }
+    }
+    for key in Self.keys where key.zero == .refused {
+      let value = key.number(of: self)
+      try require(value != 0, key.name, "0 makes no sense here; leave it out for the default (\(key.defaultText))")
+    }
+    try require(outboundLowWater <= outboundHighWater, "outbound_low_water", "must not be above outbound_high_water")
+    try require(listenerBacklog <= 65_535, "listener_backlog", "is at most 65535")
+    if let name {
+      try require(!name.isEmpty && name.utf8.count <= 64, "name", "is 1 to 64 bytes long")
+      try require(name.utf8.allSatisfy { $0 > 32 && $0 != 127 }, "name", "must not contain spaces or control characters")
+    }
+    result.maxConnecting = min(maxConnecting, maxConnections)
+    return result
+  }
+}

@@ -1,0 +1,97 @@
+/// Where a node listens or dials.
+///
+/// Written `127.0.0.1:4000`, `[::1]:4000`, `host.name:4000` or `unix:/path`.
+public enum PeerAddress: Sendable, Hashable {
+  case ip(IPAddress, port: UInt16)
+  /// A name still to be resolved.
+  case name(String, port: UInt16)
+  case unix(String)
+
+  /// The path of a Unix socket must fit into the system's `sockaddr_un`.
+  static let longestPath = 107
+
+  /// - Throws: code `address`, with what was expected.
+  public init(parsing text: String) throws(NodeCoreError) {
+    func refused(_ why: String) -> NodeCoreError {
+      NodeCoreError(
+        code: .address,
+        message: "\"\(text)\" is not an address: \(why); write 127.0.0.1:4000, [::1]:4000, host.name:4000 or unix:/path")
+    }
+    if text.hasPrefix("unix:") {
+      let path = String(text.dropFirst(5))
+      guard !path.isEmpty else { throw refused("the path is missing") }
+      guard path.utf8.count <= Self.longestPath else {
+        throw refused("the path is longer than \(Self.longestPath) bytes")
+      }
+      guard !path.utf8.contains(0) else { throw refused("the path contains a zero byte") }
+      self = .unix(path)
+      return
+    }
+    let host: Substring
+    let port: Substring
+    if text.hasPrefix("[") {
+      guard let end = text.firstIndex(of: "]") else { throw refused("the ] is missing") }
+      let rest = text[text.index(after: end)...]
+      guard rest.hasPrefix(":") else { throw refused("the port is missing") }
+      host = text[text.index(after: text.startIndex)..<end]
+      port = rest.dropFirst()
+      guard let address = IPAddress(String(host)) else { throw refused("\"\(host)\" is not an IPv6 address") }
+      self = .ip(address, port: try Self.port(port, refused))
+      return
+    }
+    guard let colon = text.lastIndex(of: ":") else { throw refused("the port is missing") }
+    host = text[..<colon]
+    port = text[text.index(after: colon)...]
+    guard !host.isEmpty else { throw refused("the host is missing") }
+    guard !host.contains(":") else { throw refused("an IPv6 address needs brackets") }
+    let number = try Self.port(port, refused)
+    if let address = IPAddress(String(host)) {
+      self = .ip(address, port: number)
+      return
+    }
+    let isName = host.utf8.allSatisfy { byte in
+      (byte >= 48 && byte <= 57) || (byte | 32 >= 97 && byte | 32 <= 122) || byte == 45 || byte == 46 || byte == 95
+    }
+    guard isName else { throw refused("\"\(host)\" is neither an IP address nor a host name") }
+    // A name of digits and dots only is a mistyped IPv4 address, and no resolver should be asked about it.
+    guard host.utf8.contains(where: { $0 | 32 >= 97 && $0 | 32 <= 122 }) else {
+      throw refused("\"\(host)\" is not an IPv4 address")
+    }
+    self = .name(String(host), port: number)
+  }
+
+  private static func port(
+    _ text: Substring, _ refused: (String) -> NodeCoreError
+  ) throws(NodeCoreError) -> UInt16 {
+    guard let port = UInt16(text), text.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else {
+      throw refused("the port \"\(text)\" is not a number from 0 to 65535")
+    }
+    return port
+  }
+
+  public var ip: IPAddress? { if case .ip(let address, _) = self { address } else { nil } }
+  public var port: UInt16? {
+    switch self {
+    case .ip(_, let port), .name(_, let port): port
+    case .unix: nil
+    }
+  }
+
+  /// Whether dialling it from this machine would reach a listener bound to `listener`.
+  public func reaches(_ listener: PeerAddress) -> Bool {
+    if self == listener { return true }
+    guard case .ip(let own, let ownPort) = self, case .ip(let other, let otherPort) = listener else { return false }
+    guard ownPort == otherPort, ownPort != 0, other.isUnspecified else { return false }
+    return own.isLoopback || own.isUnspecified
+  }
+}
+
+extension PeerAddress: CustomStringConvertible {
+  public var description: String {
+    switch self {
+    case .ip(let address, let port): address.isV4 ? "\(address):\(port)" : "[\(address)]:\(port)"
+    case .name(let name, let port): "\(name):\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import NodeCore
+
+/// Straight-line reading and writing for hooks written in Swift. They run on the node's loop, like their callers.
+extension Connection {
+  /// Queues a message; waits while the queue is over its high-water mark.
+  public nonisolated(nonsending) func send(_ message: [UInt8]) async throws(NodeError) {
+    while true {
+      switch message.withUnsafeBytes({ send($0) }) {
+      case .queued: return
+      case .closed: throw .closed(address)
+      case .refused(let why): throw NodeError(code: .tooLarge, message: why)
+      case .wait, .full:
+        let isOpen = await withCheckedContinuation { continuation in
+          _ = whenWritable { continuation.resume(returning: $0) }
+        }
+        guard isOpen else { throw .closed(address) }
+      }
+    }
+  }
+
+  /// Queues raw bytes.
+  public nonisolated(nonsending) func write(_ bytes: [UInt8]) async throws(NodeError) {
+    while true {
+      switch bytes.withUnsafeBytes({ write($0) }) {
+      case .queued: return
+      case .closed: throw .closed(address)
+      case .refused(let why): throw NodeError(code: .tooLarge, message: why)
+      case .wait, .full:
+        let isOpen = await withCheckedContinuation { continuation in
+          _ = whenWritable { continuation.resume(returning: $0) }
+        }
+        guard isOpen else { throw .closed(address) }
+      }
+    }
+  }
+
+  /// Waits until the kernel has taken all that was queued.
+  public nonisolated(nonsending) func flush() async throws(NodeError) {
+    let reason = await withCheckedContinuation { continuation in
+      _ = whenFlushed { continuation.resume(returning: $0) }
+    }
+    if let reason { throw NodeError(code: .closed, message: "not flushed: \(reason)") }
+  }
+
+  /// The next message; nil when the peer has ended.
+  public nonisolated(nonsending) func receive() async throws(NodeError) -> [UInt8]? {
+    while true {
+      switch inbound.nextMessage() {
+      case .message(let bytes): return Array(bytes)
+      case .invalid(let why):
+        failDecoding(why)
+        throw NodeError(code: .decode, message: why)
+      case .needMore:
+        if inbound.isEnded || !isOpen { return nil }
+        try await waitReadable()
+      }
+    }
+  }
+
+  /// Exactly so many raw bytes.
+  public nonisolated(nonsending) func read(_ count: Int) async throws(NodeError) -> [UInt8] {
+    guard count <= readLimit else {
+      throw NodeError(code: .tooLarge, message: "\(count) bytes are more than max_read_buffer holds (\(readLimit))")
+    }
+    while inbound.bytes.count < count {
+      guard !inbound.isEnded, isOpen else { throw .closed(address) }
+      inbound.expect(count)
+      try await waitReadable()
+    }
+    let bytes = Array(inbound.bytes[..<count])
+    inbound.consume(count)
+    return bytes
+  }
+
+  /// The bytes before a delimiter, which is consumed too; at most `max`.
+  public nonisolated(nonsending) func read(until delimiter: [UInt8], max: Int) async throws(NodeError) -> [UInt8] {
+    while true {
+      if let index = inbound.bytes.firstIndex(of: delimiter, from: 0), index <= max {
+        let bytes = Array(inbound.bytes[..<index])
+        inbound.consume(index + delimiter.count)
+        return bytes
+      }
+      guard inbound.bytes.count < max + delimiter.count else {
+        throw NodeError(code: .tooLarge, message: "no delimiter within \(max) bytes")
+      }
+      guard !inbound.isEnded, isOpen else { throw .closed(address) }
+      inbound.expect(inbound.bytes.count + 1)
+      try await waitReadable()
+    }
+  }
+
+  private nonisolated(nonsending) func waitReadable() async throws(NodeError) {
+    guard !hasReader else { throw NodeError(code: .busy, message: "the connection to \(address) has a reader already") }
+    _ = await withCheckedContinuation { continuation in
+      _ = whenReadable { continuation.resume(returning: $0) }
+    }
+  }
+}

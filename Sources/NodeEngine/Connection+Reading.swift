@@ -1,0 +1,130 @@
+public import NodeCore
+
+extension Connection {
+  /// Waits until the bytes that were asked for with ``Inbound/expect(_:)`` are there, or no more will come.
+  ///
+  /// One reader at a time: check ``hasReader`` first.
+  public func whenReadable(_ run: @escaping (Readability) -> Void) -> WaitToken {
+    precondition(reader == nil, "a connection has one reader at a time")
+    var isWaiting = true
+    reader = { readability in
+      isWaiting = false
+      run(readability)
+    }
+    if inbound.isEnded || inbound.count >= inbound.wanted || !isOpen {
+      node.scheduler.defer { [self] in pump() }
+    }
+    updateReading()
+    return WaitToken { [self] in
+      if isWaiting { reader = nil }
+    }
+  }
+
+  /// Stops reading from the peer, so that TCP pushes back; what has arrived stays.
+  public func pauseReading() {
+    isReadingPaused = true
+    updateReading()
+  }
+
+  public func resumeReading() {
+    guard isReadingPaused else { return }
+    isReadingPaused = false
+    updateReading()
+    node.scheduler.defer { [self] in pump() }
+  }
+
+  /// The hook that handles messages waits: more of them queue, under `inbound_queue` and `inbound_policy`.
+  public func holdMessages() {
+    isHeld = true
+    updateReading()
+  }
+
+  /// The hook is done: it is asked to go on at once.
+  public func releaseMessages() {
+    guard isHeld else { return }
+    isHeld = false
+    pump()
+  }
+
+  /// The hooks found bytes that are no message.
+  public func failDecoding(_ message: String) {
+    disconnect(DisconnectReason(.decode, message: message))
+  }
+
+  /// Gives what has arrived to whoever is to have it, until it runs out or they stop.
+  func pump() {
+    guard !isPumping else { return }
+    isPumping = true
+    while let reader, inbound.isEnded || inbound.count >= inbound.wanted || !isOpen {
+      self.reader = nil
+      let isOver = (inbound.isEnded && inbound.count < inbound.wanted) || !isOpen
+      reader(isOver ? .ended : .more)
+      if isOver { break }
+    }
+    if phase == .live, !isHeld, !isReadingPaused, !isStream, reader == nil, node.dispatchesMessages,
+      inbound.count >= inbound.wanted || inbound.isEnded, inbound.count > 0
+    {
+      node.hooks.receive(self)
+    }
+    isPumping = false
+    if inbound.isEnded { finishEnd() }
+    updateReading()
+  }
+
+  /// The peer has closed its side: what it sent is handled first, then the connection ends.
+  private func finishEnd() {
+    guard phase == .live, !isHeld, !isReadingPaused else { return }
+    if node.dispatchesMessages, !isStream {
+      disconnect(DisconnectReason(.eof))
+    } else if inbound.count == 0 || inbound.count < inbound.wanted {
+      // A session or a stream's owner that still has bytes to take ends it by itself, or the idle time-out does.
+      disconnect(DisconnectReason(.eof))
+    }
+  }
+
+  func updateReading() {
+    stream.setReading(shouldRead)
+  }
+
+  private var shouldRead: Bool {
+    guard isOpen, isStreamAlive, !inbound.isEnded, !isReadingPaused else { return false }
+    if inbound.count >= readLimit { return reader != nil && inbound.count < inbound.wanted }
+    guard isHeld else { return true }
+    switch node.configuration.inboundPolicy {
+    case .drop: return framing?.kind != .external
+    case .backpressure:
+      let limit = node.configuration.inboundQueue
+      return (inbound.waitingMessages(limit: limit) ?? limit) < limit
+    }
+  }
+}
+
+extension Connection: ByteStreamDelegate {
+  public func streamReceived(_ bytes: UnsafeRawBufferPointer) {
+    node.assertOnLoop()
+    guard isOpen else { return }
+    inbound.open(bytes)
+    if inbound.count >= inbound.wanted { pump() }
+    inbound.close()
+    if isHeld, node.configuration.inboundPolicy == .drop {
+      let dropped = inbound.dropMessages(beyond: node.configuration.inboundQueue)
+      if dropped > 0 { node.noteDropped(dropped, self) }
+    }
+    updateReading()
+    // Replies of this read leave in one write.
+    flushNow()
+  }
+
+  public func streamEnded() {
+    inbound.isEnded = true
+    pump()
+  }
+
+  public func streamFailed(_ reason: DisconnectReason) {
+    isStreamAlive = false
+    inbound.isEnded = true
+    node.streamFailed(self, reason)
+    wakeWriters()
+    wakeFlushers()
+  }
+}

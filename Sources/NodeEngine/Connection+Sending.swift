@@ -1,0 +1,204 @@
+import DequeModule
+import Glibc
+public import NodeCore
+
+extension Connection {
+  /// An endless sender gives way to the others of its loop after this many bytes.
+  static let tickShare = 1 << 20
+  static let hardCapFactor = 8
+
+  var queued: Int { outgoing.count + inFlight }
+
+  /// Frames the message and queues it; it leaves at the end of the tick.
+  public func send(_ message: UnsafeRawBufferPointer) -> SendOutcome {
+    if let outcome = roomForSender() { return outcome }
+    return append(message)
+  }
+
+  /// As ``send(_:)`` without regard to the high-water mark; never says `wait`.
+  public func trySend(_ message: UnsafeRawBufferPointer) -> SendOutcome {
+    guard canSend else { return .closed }
+    guard queued < node.configuration.outboundHighWater * Self.hardCapFactor else { return .full }
+    return append(message)
+  }
+
+  /// Queues raw bytes.
+  public func write(_ bytes: UnsafeRawBufferPointer) -> SendOutcome {
+    if let outcome = roomForSender() { return outcome }
+    outgoing.append(bytes)
+    noteQueued(bytes.count)
+    return .queued
+  }
+
+  private var canSend: Bool { isStreamAlive && phase != .gone }
+
+  private func roomForSender() -> SendOutcome? {
+    guard canSend else { return .closed }
+    // Those that wait go first.
+    if !writers.isEmpty && !isWakingWriters { return .wait }
+    if queued >= node.configuration.outboundHighWater {
+      flushNow()
+      guard isStreamAlive else { return .closed }
+      if queued >= node.configuration.outboundHighWater { return .wait }
+    }
+    if tick != node.tick {
+      tick = node.tick
+      sentInTick = 0
+    }
+    return sentInTick >= Self.tickShare ? .wait : nil
+  }
+
+  @inline(__always)
+  private func append(_ message: UnsafeRawBufferPointer) -> SendOutcome {
+    guard let framing else { return .refused("there is no codec yet; send raw bytes with write, or choose one") }
+    if let problem = framing.problem(sending: message.count) { return .refused(problem) }
+    let before = outgoing.count
+    switch framing.kind {
+    case .lengthPrefixed(.four, .big, false):
+      let place = outgoing.room(4 + message.count)
+      place.storeBytes(of: UInt32(truncatingIfNeeded: message.count).bigEndian, as: UInt32.self)
+      if let source = message.baseAddress { memcpy(place + 4, source, message.count) }
+    case .lengthPrefixed(let width, let endian, let includesHeader):
+      appendLength(message.count, width, endian, includesHeader)
+      outgoing.append(message)
+    case .lines(let delimiter):
+      if message.firstIndex(of: delimiter, from: 0) != nil { return .refused("a line cannot contain its own delimiter") }
+      outgoing.append(message)
+      delimiter.withUnsafeBytes { outgoing.append($0) }
+    case .bytes, .fixed, .external: outgoing.append(message)
+    }
+    messagesSent &+= 1
+    bytesSent &+= UInt64(truncatingIfNeeded: message.count)
+    noteQueued(outgoing.count - before)
+    return .queued
+  }
+
+  private func appendLength(_ count: Int, _ width: Framing.Width, _ endian: Framing.Endian, _ includesHeader: Bool) {
+    var value = UInt64(count)
+    if width == .varint {
+      // The header's own length counts too where it is included, and may make it longer.
+      if includesHeader {
+        var header = 1
+        while UInt64(count + header) >> (7 * UInt64(header)) != 0 { header += 1 }
+        value = UInt64(count + header)
+      }
+      repeat {
+        let byte = UInt8(value & 0x7F) | (value > 0x7F ? 0x80 : 0)
+        value >>= 7
+        outgoing.room(1).storeBytes(of: byte, as: UInt8.self)
+      } while value > 0
+      return
+    }
+    if includesHeader { value += UInt64(width.rawValue) }
+    let place = outgoing.room(width.rawValue)
+    for index in 0..<width.rawValue {
+      let shift = 8 * (endian == .big ? width.rawValue - 1 - index : index)
+      place.storeBytes(of: UInt8(truncatingIfNeeded: value >> UInt64(shift)), toByteOffset: index, as: UInt8.self)
+    }
+  }
+
+  @inline(__always)
+  private func noteQueued(_ count: Int) {
+    queuedTotal &+= UInt64(truncatingIfNeeded: count)
+    sentInTick &+= count
+    guard !isFlushScheduled else { return }
+    isFlushScheduled = true
+    node.flushLater(self)
+  }
+
+  /// Hands what is queued to the stream, if none is on its way.
+  func flushNow() {
+    guard inFlight == 0, outgoing.count > 0, isStreamAlive else { return }
+    inFlight = outgoing.count
+    if writeTimer == nil { armWriteTimer() }
+    // The stream copies; its answer may come before this returns, so the queue is emptied first.
+    let view = outgoing.view
+    lastUnwritten = view.count
+    withExtendedLifetime(self) {
+      isWritingOut = true
+      stream.write(view)
+      isWritingOut = false
+      outgoing.removeAll()
+      if wroteWhileWritingOut {
+        wroteWhileWritingOut = false
+        streamWrote()
+      }
+    }
+  }
+
+  /// Waits for room in the queue: `true` when there is some, `false` when the connection is over. First come, first served.
+  public func whenWritable(_ run: @escaping (Bool) -> Void) -> WaitToken {
+    lastWaiter += 1
+    let id = lastWaiter
+    writers.append((id, run))
+    // Only this tick's share was used up: go on in the next one.
+    if inFlight == 0 || queued < node.configuration.outboundHighWater {
+      node.scheduler.defer { [self] in
+        flushNow()
+        wakeWriters()
+      }
+    }
+    return WaitToken { [self] in writers.removeAll { $0.id == id } }
+  }
+
+  func wakeWriters() {
+    guard !isWakingWriters else { return }
+    isWakingWriters = true
+    defer { isWakingWriters = false }
+    // Each may fill the queue again; who is left waits for the next time.
+    var count = writers.count
+    while count > 0, queued < node.configuration.outboundHighWater || !canSend, let writer = writers.popFirst() {
+      count -= 1
+      writer.run(canSend)
+    }
+  }
+
+  /// Waits until all that is queued now has been handed to the kernel; nil where it has.
+  public func whenFlushed(_ run: @escaping (DisconnectReason?) -> Void) -> WaitToken {
+    lastWaiter += 1
+    let id = lastWaiter
+    flushers.append((id, queuedTotal, run))
+    if writtenTotal == queuedTotal || !isStreamAlive {
+      node.scheduler.defer { [self] in wakeFlushers() }
+    }
+    return WaitToken { [self] in flushers.removeAll { $0.id == id } }
+  }
+
+  func wakeFlushers() {
+    while let first = flushers.first, first.target <= writtenTotal || !isStreamAlive {
+      flushers.removeFirst()
+      first.run(first.target <= writtenTotal ? nil : reason ?? DisconnectReason(.write))
+    }
+  }
+
+  // The write time-out: no progress of the queue's head for so long.
+
+  private func armWriteTimer() {
+    lastWritten = writtenTotal
+    writeTimer = node.scheduler.schedule(after: node.configuration.writeTimeout) { [self] in
+      writeTimer = nil
+      guard inFlight > 0, isStreamAlive else { return }
+      let unwritten = stream.unwritten
+      guard lastWritten == writtenTotal, unwritten >= lastUnwritten else {
+        lastUnwritten = unwritten
+        return armWriteTimer()
+      }
+      node.heuristics.writeTimeouts += 1
+      abort(DisconnectReason(.writeTimeout, message: "the peer took nothing for \(node.configuration.writeTimeout)"))
+    }
+  }
+}
+
+extension Connection {
+  public func streamWrote() {
+    if isWritingOut {
+      wroteWhileWritingOut = true
+      return
+    }
+    writtenTotal &+= UInt64(inFlight)
+    inFlight = 0
+    if outgoing.count > 0 { flushNow() }
+    if !flushers.isEmpty { wakeFlushers() }
+    if !writers.isEmpty, queued <= node.configuration.outboundLowWater { wakeWriters() }
+  }
+}

@@ -1,0 +1,129 @@
+import DequeModule
+public import NodeCore
+
+/// What a send came to.
+public enum SendOutcome: Sendable, Equatable {
+  case queued
+  /// Nothing was queued: the queue is over its high-water mark, or this tick's share is used up. Try again after
+  /// ``Connection/whenWritable(_:)``.
+  case wait
+  /// Over eight times the high-water mark; only from ``Connection/trySend(_:)``.
+  case full
+  case closed
+  /// The framing refuses the message.
+  case refused(String)
+}
+
+public enum Readability: Sendable { case more, ended }
+
+/// Calls a wait off.
+public final class WaitToken {
+  private var action: (() -> Void)?
+  init(_ action: @escaping () -> Void) { self.action = action }
+  public func cancel() {
+    action?()
+    action = nil
+  }
+}
+
+/// One live connection, for code on the node's loop: the hooks. From outside, see ``Node``.
+public final class Connection {
+  enum Phase { case settingUp, live, disconnecting, gone }
+
+  public let id: ConnectionID
+  /// The peer's address.
+  public let address: PeerAddress
+  public let localAddress: PeerAddress
+  public let side: ConnectionSide
+  /// A plain stream made with ``LocalNode/open(to:options:framing:completion:)``: no hooks.
+  public let isStream: Bool
+  public unowned let node: LocalNode
+  public let inbound = Inbound()
+  /// What the hooks keep with it.
+  public var owner: AnyObject?
+  /// Who the peer is, as the handshake found out.
+  public var peer: String?
+
+  let stream: any ByteStream
+  var phase = Phase.settingUp
+  var isStreamAlive = true
+
+  // Reading
+  var reader: ((Readability) -> Void)?
+  var isHeld = false
+  public internal(set) var isReadingPaused = false
+  var isPumping = false
+
+  // Writing
+  var outgoing = Bytes()
+  var inFlight = 0
+  var isFlushScheduled = false
+  var sentInTick = 0
+  var tick: UInt64 = 0
+  var queuedTotal: UInt64 = 0
+  var writtenTotal: UInt64 = 0
+  var writers: Deque<(id: UInt64, run: (Bool) -> Void)> = []
+  var flushers: Deque<(id: UInt64, target: UInt64, run: (DisconnectReason?) -> Void)> = []
+  var lastWaiter: UInt64 = 0
+  var isWakingWriters = false
+  var isWritingOut = false
+  var wroteWhileWritingOut = false
+  var messagesSent: UInt64 = 0
+  var bytesSent: UInt64 = 0
+
+  // Ending
+  var reason: DisconnectReason?
+  var endWaiters: [(Bool) -> Void] = []
+  var timers: [any ScheduledTimer] = []
+  var idleTimer: (any ScheduledTimer)?
+  var writeTimer: (any ScheduledTimer)?
+  var lastProgress: UInt64 = 0
+  var lastUnwritten = 0
+  var lastWritten: UInt64 = 0
+  var handshakeDone: ((Result<Void, NodeError>) -> Void)?
+  let createdAt: Double
+
+  init(id: ConnectionID, stream: any ByteStream, address: PeerAddress, side: ConnectionSide, isStream: Bool, node: LocalNode) {
+    self.id = id
+    self.stream = stream
+    self.address = address
+    localAddress = stream.localAddress
+    self.side = side
+    self.isStream = isStream
+    self.node = node
+    createdAt = node.scheduler.wallClock
+  }
+
+  /// How messages are cut; nil before a codec is chosen: then only raw reads and writes work.
+  public var framing: Framing? {
+    get { inbound.framing }
+    set { inbound.framing = newValue }
+  }
+
+  /// Set up or live: not being closed.
+  public var isOpen: Bool { phase == .live || phase == .settingUp }
+  /// Live, or in its `on_disconnect`.
+  public var isRegistered: Bool { phase == .live || phase == .disconnecting }
+  public var hasReader: Bool { reader != nil }
+
+  public var statistics: TrafficStatistics {
+    var statistics = TrafficStatistics()
+    statistics.messagesSent = messagesSent
+    statistics.bytesSent = bytesSent
+    statistics.messagesReceived = inbound.messagesReceived
+    statistics.bytesReceived = inbound.bytesReceived
+    statistics.createdAt = createdAt
+    return statistics
+  }
+
+  /// How many received bytes may wait to be handled.
+  public var readLimit: Int {
+    node.configuration.maxReadBuffer ?? (framing?.max ?? 1 << 20) + Self.oneRead
+  }
+  static let oneRead = 256 << 10
+
+  /// Socket options: `nodelay`, `keepalive`, `send_buffer`, `receive_buffer`.
+  public func setOption(_ name: String, _ value: ConfigurationValue) throws(NodeError) {
+    try stream.setOption(name, value)
+  }
+}

@@ -1,0 +1,131 @@
+import Logging
+public import NodeCore
+
+/// A dial that can be called off.
+public final class DialToken {
+  fileprivate(set) var isOver = false
+  fileprivate var onCancel: ((NodeError) -> Void)?
+
+  /// Its completion is called with `cancelled`; the reservation is free.
+  public func cancel() { end(NodeError(code: .cancelled, message: "the dial was cancelled")) }
+
+  func end(_ error: NodeError) {
+    guard !isOver else { return }
+    onCancel?(error)
+  }
+}
+
+extension LocalNode {
+  /// Dials and shakes hands; the result is a live connection. Does not wait for `on_connect`.
+  @discardableResult
+  public func connect(
+    to address: PeerAddress, options: DialOptions = DialOptions(),
+    completion: @escaping (Result<Connection, NodeError>) -> Void
+  ) -> DialToken {
+    dial(address, options, isStream: false, completion)
+  }
+
+  /// Opens a plain stream that belongs to the caller: counted in the limits, without handshake and hooks.
+  @discardableResult
+  public func open(
+    to address: PeerAddress, options: DialOptions = DialOptions(), framing: Framing? = nil,
+    completion: @escaping (Result<Connection, NodeError>) -> Void
+  ) -> DialToken {
+    dial(address, options, isStream: true) { result in
+      if case .success(let connection) = result { connection.framing = framing }
+      completion(result)
+    }
+  }
+
+  private func dial(
+    _ wish: PeerAddress, _ options: DialOptions, isStream: Bool,
+    _ completion: @escaping (Result<Connection, NodeError>) -> Void
+  ) -> DialToken {
+    let token = DialToken()
+    lastID += 1
+    let number = lastID
+    dials[number] = token
+    func finish(_ result: Result<Connection, NodeError>) {
+      guard !token.isOver else { return }
+      token.isOver = true
+      token.onCancel = nil
+      dials[number] = nil
+      completion(result)
+    }
+    token.onCancel = { finish(.failure($0)) }
+    guard phase == .running || phase == .starting else {
+      finish(.failure(shutdownError))
+      return token
+    }
+    transport.resolve(wish, on: scheduler) { [self] result in
+      guard !token.isOver else { return }
+      switch result {
+      case .failure(let error): finish(.failure(error))
+      case .success(let addresses): attempt(addresses[...], options, isStream, token, finish)
+      }
+    }
+    return token
+  }
+
+  /// Tries a name's addresses one after the other; only the last failure is told.
+  private func attempt(
+    _ addresses: ArraySlice<PeerAddress>, _ options: DialOptions, _ isStream: Bool, _ token: DialToken,
+    _ finish: @escaping (Result<Connection, NodeError>) -> Void
+  ) {
+    let address = addresses.first!
+    if let refusal = admission.reserve(address, side: .initiator) {
+      return finish(.failure(refusedDial(address, refusal)))
+    }
+    updateAcceptRoom()
+    var isReserved = true
+    func release() {
+      guard isReserved else { return }
+      isReserved = false
+      releaseReservation(address)
+    }
+    token.onCancel = { error in
+      release()
+      finish(.failure(error))
+    }
+    let timeout = options.timeout ?? configuration.connectionTimeout
+    transport.dial(address, options: options, timeout: timeout, on: scheduler) { [self] result in
+      switch result {
+      case .failure(let error):
+        guard !token.isOver else { return }
+        release()
+        if addresses.count > 1, error.code != .cancelled {
+          attempt(addresses.dropFirst(), options, isStream, token, finish)
+        } else {
+          finish(.failure(error))
+        }
+      case .success(let stream):
+        guard !token.isOver else { return stream.abort() }
+        let connection = Connection(
+          id: nextID(), stream: stream, address: address, side: .initiator, isStream: isStream, node: self)
+        token.onCancel = { [self] error in
+          rejectSetUp(connection, error)
+        }
+        // From here on the set-up owns the reservation.
+        setUp(connection) { finish($0.map { connection }) }
+      }
+    }
+  }
+
+  private func refusedDial(_ address: PeerAddress, _ refusal: Admission.Refusal) -> NodeError {
+    let code: NodeError.Code
+    switch refusal {
+    case .shutdown: code = .shutdown
+    case .own: code = .own
+    case .duplicate: code = .duplicate
+    default:
+      code = .limit
+      heuristics.dialsRefused += 1
+    }
+    return NodeError(code: code, message: "cannot connect to \(address): \(explain(refusal))")
+  }
+
+  func releaseReservation(_ address: PeerAddress) {
+    admission.release(address)
+    updateAcceptRoom()
+  }
+}

@@ -1,0 +1,88 @@
+import Logging
+public import NodeCore
+
+extension LocalNode: ListenerDelegate {
+  /// Listens at one more address; the result is where it really is.
+  public func listen(on wish: PeerAddress, completion: @escaping (Result<PeerAddress, NodeError>) -> Void) {
+    guard phase == .running || phase == .starting else { return completion(.failure(shutdownError)) }
+    transport.resolve(wish, on: scheduler) { [self] result in
+      switch result {
+      case .failure(let error): completion(.failure(error))
+      case .success(let addresses):
+        let options = ListenOptions(backlog: configuration.listenerBacklog, reusePort: configuration.reusePort)
+        transport.listen(on: addresses[0], options: options, delegate: self, on: scheduler) { [self] result in
+          switch result {
+          case .failure(let error): completion(.failure(error))
+          case .success(let listener):
+            guard phase == .running || phase == .starting else {
+              listener.close { [self] in completion(.failure(shutdownError)) }
+              return
+            }
+            listeners.append(listener)
+            admission.listening = addressesListenedOn
+            logger.info("listening on \(listener.address)")
+            completion(.success(listener.address))
+            updateAcceptRoom()
+          }
+        }
+      }
+    }
+  }
+
+  private var addressesListenedOn: [PeerAddress] { addresses }
+
+  /// Established connections stay.
+  public func stopListening(completion: @escaping () -> Void) {
+    let closing = listeners
+    listeners = []
+    admission.listening = []
+    closeAll(closing[...], completion)
+  }
+
+  private func closeAll(_ remaining: ArraySlice<any Listener>, _ completion: @escaping () -> Void) {
+    guard let first = remaining.first else { return completion() }
+    first.close { [self] in closeAll(remaining.dropFirst(), completion) }
+  }
+
+  public func listener(_ listener: any Listener, accepted stream: any ByteStream) {
+    assertOnLoop()
+    let address = stream.remoteAddress
+    if let refusal = admission.reserve(address, side: .responder) {
+      noteRejected(refusal)
+      logger.info("rejected a connection: \(explain(refusal))", metadata: ["peer": "\(address)"])
+      stream.abort()
+      return
+    }
+    updateAcceptRoom()
+    let connection = Connection(id: nextID(), stream: stream, address: address, side: .responder, isStream: false, node: self)
+    setUp(connection) { _ in }
+  }
+
+  public func listener(_ listener: any Listener, failed error: NodeError) {
+    heuristics.acceptErrors += 1
+    logger.warning("\(error)")
+  }
+
+  private func noteRejected(_ refusal: Admission.Refusal) {
+    switch refusal {
+    case .perIP: heuristics.rejectedPerIP += 1
+    case .perSubnet: heuristics.rejectedPerSubnet += 1
+    case .shutdown: heuristics.rejectedShutdown += 1
+    default: heuristics.rejectedMaxConnections += 1
+    }
+  }
+
+  func explain(_ refusal: Admission.Refusal) -> String {
+    switch refusal {
+    case .shutdown: "the node is shutting down"
+    case .own: "that is this node's own address"
+    case .duplicate: "there is a connection to that address already"
+    case .maxConnections: "max_connections (\(configuration.maxConnections)) is reached"
+    case .perIP: "max_connections_per_ip (\(configuration.maxConnectionsPerIP)) is reached"
+    case .perSubnet: "max_connections_per_subnet (\(configuration.maxConnectionsPerSubnet ?? 0)) is reached"
+    case .maxConnecting: "max_connecting (\(configuration.maxConnecting)) is reached"
+    }
+  }
+
+  var shutdownError: NodeError { NodeError(code: .shutdown, message: "the node \(name) is shutting down") }
+}

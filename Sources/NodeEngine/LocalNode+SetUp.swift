@@ -1,0 +1,110 @@
+import Logging
+import NodeCore
+
+/// From a raw stream to a live connection: handshake, codec, registration, in this order.
+extension LocalNode {
+  func setUp(_ connection: Connection, completion: @escaping (Result<Void, NodeError>) -> Void) {
+    settingUp[connection.id] = connection
+    connection.handshakeDone = completion
+    connection.stream.delegate = connection
+    guard hooks.declared.contains(.handshake), !connection.isStream else {
+      establish(connection)
+      return
+    }
+    connection.updateReading()
+    let limit = configuration.handshakeTimeout
+    connection.timers.append(
+      scheduler.schedule(after: limit) { [self] in
+        guard connection.phase == .settingUp else { return }
+        heuristics.handshakeTimeouts += 1
+        let error = NodeError(code: .timeout, message: "the handshake with \(connection.address) took longer than \(limit)")
+        rejectSetUp(connection, error)
+      })
+    hooks.handshake(connection) { [self] result in
+      guard connection.phase == .settingUp, connection.handshakeDone != nil else { return }
+      switch result {
+      case .success: establish(connection)
+      case .failure(let error):
+        heuristics.handshakeFailures += 1
+        rejectSetUp(connection, NodeError(code: error.code == .budget ? .budget : .handshake, message: error.message, cause: error))
+      }
+    }
+  }
+
+  private func establish(_ connection: Connection) {
+    do throws(NodeError) {
+      guard connection.isStreamAlive else { throw .closed(connection.address) }
+      if !connection.isStream {
+        let framing = try hooks.framing(for: connection)
+        connection.framing = framing
+      }
+      guard admission.establish(connection.address) else { throw shutdownError }
+    } catch {
+      return rejectSetUp(connection, error)
+    }
+    settingUp[connection.id] = nil
+    for timer in connection.timers { timer.cancel() }
+    connection.timers = []
+    connection.phase = .live
+    live[connection.id] = connection
+    byAddress[connection.address] = connection
+    updateAcceptRoom()
+    logger.debug("connected", metadata: ["peer": "\(connection.address)", "side": "\(connection.side.rawValue)"])
+    let done = connection.handshakeDone
+    connection.handshakeDone = nil
+    armIdleTimer(connection)
+    if !connection.isStream { hooks.connected(connection) }
+    // connect() returns before messages do, and never waits for on_connect.
+    done?(.success(()))
+    guard connection.phase == .live else { return }
+    connection.pump()
+    connection.flushNow()
+  }
+
+  /// Ends a set-up: the slot is free at once, and no message was let through.
+  func rejectSetUp(_ connection: Connection, _ error: NodeError) {
+    guard connection.phase == .settingUp else { return }
+    connection.phase = .gone
+    settingUp[connection.id] = nil
+    for timer in connection.timers { timer.cancel() }
+    connection.timers = []
+    logger.debug("set-up failed: \(error)", metadata: ["peer": "\(connection.address)"])
+    if hooks.declared.contains(.handshake), !connection.isStream {
+      hooks.cancel(.handshake, connection, because: error)
+    }
+    ended += connection.statistics
+    connection.flushNow()
+    connection.wakeAll()
+    if connection.inFlight == 0 { connection.stream.close() } else { connection.stream.abort() }
+    connection.isStreamAlive = false
+    releaseReservation(connection.address)
+    hooks.forgotten(connection)
+    let done = connection.handshakeDone
+    connection.handshakeDone = nil
+    done?(.failure(error))
+    finishShutdownIfDone()
+  }
+
+  func streamFailed(_ connection: Connection, _ reason: DisconnectReason) {
+    if connection.phase == .settingUp {
+      heuristics.handshakeFailures += 1
+      rejectSetUp(connection, NodeError(code: .closed, message: "\(connection.address) closed the connection during its set-up"))
+    } else {
+      connection.disconnect(reason)
+    }
+  }
+
+  /// No message for so long: closed. Time in which the script itself held messages back does not count.
+  func armIdleTimer(_ connection: Connection) {
+    guard configuration.idleTimeout > .zero, !connection.isStream else { return }
+    connection.lastProgress = connection.inbound.progress
+    connection.idleTimer = scheduler.schedule(after: configuration.idleTimeout) { [self] in
+      connection.idleTimer = nil
+      guard connection.phase == .live else { return }
+      let isBusy = connection.isHeld || connection.isReadingPaused
+      guard connection.inbound.progress == connection.lastProgress, !isBusy else { return armIdleTimer(connection) }
+      heuristics.idleTimeouts += 1
+      connection.disconnect(DisconnectReason(.idle, message: "no message for \(configuration.idleTimeout)"))
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import DequeModule
+public import Logging
+public import NodeCore
+
+/// A node on its own loop: what hooks work with, synchronously. From outside, see ``Node``.
+///
+/// Every method is called on the node's loop, and every completion too.
+public final class LocalNode {
+  enum Phase { case created, starting, running, shuttingDown, stopped }
+
+  public let name: String
+  /// A number of its own within the process.
+  public let id: UInt64
+  public let configuration: NodeConfiguration
+  public let logger: Logger
+  public let scheduler: any Scheduler
+  /// Counters; hooks add to those that are theirs.
+  public var heuristics = Heuristics()
+  /// Where the node listens, as bound.
+  public var addresses: [PeerAddress] { listeners.map(\.address) }
+  public var address: PeerAddress? { listeners.first?.address }
+
+  let transport: any Transport
+  /// The shell around this, for hooks that are `async`.
+  weak var actor: Node?
+  var hooks: (any NodeHooks)!
+  var dispatchesMessages = false
+  var phase = Phase.created
+  var admission: Admission
+  var listeners: [any Listener] = []
+  /// By id, so that they can be listed in the order they came up.
+  var live: [ConnectionID: Connection] = [:]
+  var byAddress: [PeerAddress: Connection] = [:]
+  var settingUp: [ConnectionID: Connection] = [:]
+  var dials: [UInt64: DialToken] = [:]
+  var lastID: UInt64 = 0
+  var ended = TrafficStatistics()
+  var shutdownWaiters: [() -> Void] = []
+  var tick: UInt64 = 0
+  var isClosing = false
+  var isPortFree = false
+  private var toFlush: [Connection] = []
+  private var droppedSinceLog = 0
+  private var lastDropLog: MonotonicTime?
+  private let createdAt: Double
+
+  init(name: String, id: UInt64, configuration: NodeConfiguration, environment: NodeEnvironment) {
+    self.name = name
+    self.id = id
+    self.configuration = configuration
+    scheduler = environment.scheduler
+    transport = environment.transport
+    var logger = environment.logger
+    logger[metadataKey: "node"] = "\(name)"
+    self.logger = logger
+    createdAt = environment.scheduler.wallClock
+    admission = Admission(
+      limits: Admission.Limits(
+        connections: configuration.maxConnections, perIP: configuration.maxConnectionsPerIP,
+        perSubnet: configuration.maxConnectionsPerSubnet, connecting: configuration.maxConnecting))
+  }
+
+  func assertOnLoop() {
+    #if DEBUG
+      scheduler.assertOnLoop()
+    #endif
+  }
+
+  // What there is
+
+  /// The live connections in the order they came up.
+  public var connections: [Connection] {
+    live.values.filter { $0.phase == .live }.sorted { $0.id < $1.id }
+  }
+
+  public func connection(id: ConnectionID) -> Connection? { live[id] }
+  public func connection(at address: PeerAddress) -> Connection? { byAddress[address] }
+
+  /// Live connections, and set-ups in progress.
+  public var counts: (connected: Int, connecting: Int) { (admission.connected, admission.connecting) }
+
+  /// All connections' traffic, the ended ones' included.
+  public var statistics: TrafficStatistics {
+    var total = ended
+    for connection in live.values { total += connection.statistics }
+    for connection in settingUp.values { total += connection.statistics }
+    total.createdAt = createdAt
+    return total
+  }
+
+  // One write at the end of the tick
+
+  func flushLater(_ connection: Connection) {
+    toFlush.append(connection)
+    guard toFlush.count == 1 else { return }
+    scheduler.defer { [self] in
+      tick &+= 1
+      let connections = toFlush
+      toFlush.removeAll(keepingCapacity: connections.count < 1024)
+      for connection in connections {
+        connection.isFlushScheduled = false
+        connection.flushNow()
+      }
+    }
+  }
+
+  func noteDropped(_ count: Int, _ connection: Connection) {
+    heuristics.droppedMessages += UInt64(count)
+    droppedSinceLog += count
+    let now = scheduler.now
+    if let last = lastDropLog, now - last < .seconds(1) { return }
+    lastDropLog = now
+    logger.warning(
+      "dropped \(droppedSinceLog) messages: the message hook is busy and inbound_queue is full",
+      metadata: ["peer": "\(connection.address)"])
+    droppedSinceLog = 0
+  }
+
+  func nextID() -> ConnectionID {
+    lastID += 1
+    return ConnectionID(rawValue: lastID)
+  }
+
+  /// Room for accepts changes with every reservation.
+  func updateAcceptRoom() {
+    let room = phase == .running || phase == .starting ? admission.limits.connecting - admission.connecting : 0
+    for listener in listeners { listener.setRoom(max(0, room)) }
+  }
+}
+
+extension Scheduler {
+  func assertOnLoop() {
+    #if DEBUG
+      executor.checkOnLoop()
+    #endif
+  }
+}
+
+extension SerialExecutor {
+  fileprivate func checkOnLoop() { checkIsolated() }
+}

@@ -1,0 +1,24 @@
+public import Logging
+public import NIOCore
+import NIOPosix
+
+/// The world a node lives in.
+public struct NodeEnvironment: Sendable {
+  public var scheduler: any Scheduler
+  public var transport: any Transport
+  public var logger: Logger
+
+  public init(scheduler: any Scheduler, transport: any Transport, logger: Logger) {
+    self.scheduler = scheduler
+    self.transport = transport
+    self.logger = logger
+  }
+
+  /// Real sockets, on one loop of the group (nil: NIO's own for the process).
+  public static func sockets(
+    on group: (any EventLoopGroup)? = nil, logger: Logger = Logger(label: "moonpeer")
+  ) -> NodeEnvironment {
+    let loop = (group ?? MultiThreadedEventLoopGroup.singleton).next()
+    return NodeEnvironment(scheduler: LoopScheduler(loop), transport: SocketTransport(), logger: logger)
+  }
+}

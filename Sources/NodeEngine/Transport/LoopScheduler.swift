@@ -1,0 +1,50 @@
+import Glibc
+public import NIOCore
+public import NodeCore
+
+/// The real world's scheduler: one NIO event loop.
+public final class LoopScheduler: Scheduler {
+  public let loop: any EventLoop
+
+  public init(_ loop: any EventLoop) {
+    self.loop = loop
+  }
+
+  public var executor: any SerialExecutor { loop.executor }
+
+  public var now: MonotonicTime { MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) }
+
+  public var wallClock: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  @discardableResult
+  public func schedule(after delay: Duration, _ action: @escaping () -> Void) -> any ScheduledTimer {
+    let scheduled = loop.assumeIsolated().scheduleTask(in: .nanoseconds(delay.wholeNanoseconds)) { action() }
+    return LoopTimer { scheduled.cancel() }
+  }
+
+  public func `defer`(_ action: @escaping () -> Void) {
+    loop.assumeIsolated().execute(action)
+  }
+
+  public func execute(_ action: @escaping @Sendable () -> Void) {
+    loop.execute(action)
+  }
+
+  @discardableResult
+  public func startTask(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
+    Task { await body() }
+  }
+
+  public func makeGenerator(purpose: String) -> SeededGenerator {
+    SeededGenerator(seed: UInt64.random(in: 0 ... .max)).split(purpose)
+  }
+}
+
+private struct LoopTimer: ScheduledTimer {
+  let action: () -> Void
+  func cancel() { action() }
+}

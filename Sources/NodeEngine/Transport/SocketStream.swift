@@ -1,0 +1,174 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import NodeCore
+
+/// A NIO channel as a stream of bytes. Reads only when told to; one write is under way at a time.
+final class SocketStream: ChannelInboundHandler, ByteStream {
+  typealias InboundIn = ByteBuffer
+  typealias OutboundOut = ByteBuffer
+
+  private let channel: any Channel
+  let localAddress: PeerAddress
+  let remoteAddress: PeerAddress
+  weak var delegate: (any ByteStreamDelegate)?
+  private var context: ChannelHandlerContext?
+  private var buffer = ByteBuffer()
+  private var isReading = false
+  private var hasReadOutstanding = false
+  private var isWriting = false
+  private var isDiscarding = false
+  private var isDead = false
+
+  /// How long a closed stream still takes (and drops) what the peer sends, so that our last bytes are not lost to a
+  /// reset (RFC 1122, 4.2.2.13).
+  static let lingering = TimeAmount.seconds(1)
+
+  init(_ channel: any Channel, local: PeerAddress, remote: PeerAddress) {
+    self.channel = channel
+    localAddress = local
+    remoteAddress = remote
+  }
+
+  func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+  func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+  // Reading
+
+  func setReading(_ isOn: Bool) {
+    guard isReading != isOn else { return }
+    isReading = isOn
+    if isOn { requestRead() }
+  }
+
+  private func requestRead() {
+    guard !hasReadOutstanding, !isDead, let context else { return }
+    hasReadOutstanding = true
+    context.read()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    guard !isDiscarding else { return }
+    unwrapInboundIn(data).withUnsafeReadableBytes { delegate?.streamReceived($0) }
+  }
+
+  func channelReadComplete(context: ChannelHandlerContext) {
+    hasReadOutstanding = false
+    if isReading || isDiscarding { requestRead() }
+  }
+
+  func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+    guard case .inputClosed? = event as? ChannelEvent else { return }
+    if isDiscarding {
+      finishClosing()
+    } else {
+      delegate?.streamEnded()
+    }
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    die(DisconnectReason(.reset, message: "the connection was closed by the peer"))
+  }
+
+  func errorCaught(context: ChannelHandlerContext, error: any Error) {
+    let number = (error as? IOError)?.errnoCode
+    let kind: DisconnectReason.Kind = number == ECONNRESET || number == EPIPE ? .reset : .read
+    die(DisconnectReason(kind, message: "\(error)"))
+    context.close(promise: nil)
+  }
+
+  private func die(_ reason: DisconnectReason) {
+    guard !isDead else { return }
+    isDead = true
+    isReading = false
+    let delegate = delegate
+    self.delegate = nil
+    if !isDiscarding { delegate?.streamFailed(reason) }
+  }
+
+  // Writing
+
+  func write(_ bytes: UnsafeRawBufferPointer) {
+    guard !isDead, let context else { return }
+    precondition(!isWriting, "one write at a time")
+    isWriting = true
+    // NIO has let go of the last buffer by now, so clearing keeps its storage.
+    buffer.clear(minimumCapacity: bytes.count)
+    buffer.writeBytes(bytes)
+    let promise = context.eventLoop.makePromise(of: Void.self)
+    promise.futureResult.assumeIsolated().whenComplete { [self] result in
+      isWriting = false
+      switch result {
+      case .success: delegate?.streamWrote()
+      case .failure(let error):
+        let number = (error as? IOError)?.errnoCode
+        let kind: DisconnectReason.Kind = number == ECONNRESET || number == EPIPE ? .reset : .write
+        die(DisconnectReason(kind, message: "\(error)"))
+        context.close(promise: nil)
+      }
+    }
+    context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
+    if !isWriting && buffer.capacity > 64 << 10 { buffer = ByteBuffer() }
+  }
+
+  var unwritten: Int {
+    guard isWriting, !isDead else { return 0 }
+    return (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+  }
+
+  // Ending
+
+  func close() {
+    guard !isDead, !isDiscarding, let context else { return }
+    delegate = nil
+    isDiscarding = true
+    let loop = context.eventLoop
+    context.close(mode: .output, promise: nil)
+    requestRead()
+    loop.assumeIsolated().scheduleTask(in: Self.lingering) { [self] in finishClosing() }
+  }
+
+  private func finishClosing() {
+    guard !isDead else { return }
+    isDead = true
+    context?.close(promise: nil)
+  }
+
+  func abort() {
+    guard !isDead, let context else { return }
+    isDead = true
+    delegate = nil
+    // Fails on a Unix socket, which has no reset: its peer sees the end.
+    _ = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+    context.close(promise: nil)
+  }
+
+  func setOption(_ name: String, _ value: ConfigurationValue) throws(NodeError) {
+    let names = ["nodelay", "keepalive", "send_buffer", "receive_buffer"]
+    func number() throws(NodeError) -> Int {
+      switch value {
+      case .boolean(let flag): return flag ? 1 : 0
+      case .integer(let number) where number >= 0 && number <= Int64(Int32.max): return Int(number)
+      default: throw NodeError(code: .configuration, message: "set_option: \(name) takes true, false or a size in bytes")
+      }
+    }
+    guard let options = channel.syncOptions, !isDead else { throw .closed(remoteAddress) }
+    let amount = try number()
+    do {
+      switch name {
+      case "nodelay": try options.setOption(.tcpOption(.tcp_nodelay), value: .init(amount))
+      case "keepalive": try options.setOption(.socketOption(.so_keepalive), value: amount)
+      case "send_buffer": try options.setOption(.socketOption(.so_sndbuf), value: amount)
+      case "receive_buffer": try options.setOption(.socketOption(.so_rcvbuf), value: amount)
+      default:
+        let hint = NearestName.hint(for: name, among: names)
+        throw NodeError(
+          code: .configuration, message: "set_option: there is no option \"\(name)\"\(hint) (\(names.joined(separator: ", ")))")
+      }
+    } catch let error as NodeError {
+      throw error
+    } catch {
+      throw NodeError(code: .system, message: "set_option: \(name) was refused by the system: \(error)", cause: error)
+    }
+  }
+}

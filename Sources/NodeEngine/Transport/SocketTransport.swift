@@ -1,0 +1,160 @@
+import Glibc
+import NIOCore
+import NIOPosix
+public import NodeCore
+
+/// Sockets over NIO: IPv4, IPv6 and Unix ones.
+public final class SocketTransport: Transport {
+  public init() {}
+
+  private func loop(of scheduler: any Scheduler) -> any EventLoop {
+    guard let scheduler = scheduler as? LoopScheduler else {
+      preconditionFailure("sockets need a LoopScheduler; a simulated scheduler needs its own transport")
+    }
+    return scheduler.loop
+  }
+
+  public func resolve(
+    _ address: PeerAddress, on scheduler: any Scheduler,
+    completion: @escaping (Result<[PeerAddress], NodeError>) -> Void
+  ) {
+    guard case .name(let name, let port) = address else { return completion(.success([address])) }
+    // getaddrinfo blocks, so it runs on NIO's thread pool.
+    NIOThreadPool.singleton.runIfActive(eventLoop: loop(of: scheduler)) { lookUp(name, port) }
+      .assumeIsolated().whenComplete { result in
+        switch result {
+        case .success(let addresses) where !addresses.isEmpty: completion(.success(addresses))
+        default:
+          completion(.failure(NodeError(code: .resolve, message: "the host name \"\(name)\" has no address; check its spelling")))
+        }
+      }
+  }
+
+  public func dial(
+    _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
+    completion: @escaping (Result<any ByteStream, NodeError>) -> Void
+  ) {
+    do throws(NodeError) {
+      let target = try address.socketAddress()
+      var bootstrap = ClientBootstrap(group: loop(of: scheduler))
+        .channelOption(.autoRead, value: false)
+        .channelOption(.allowRemoteHalfClosure, value: true)
+        .channelOption(.maxMessagesPerRead, value: 4)
+        .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 256 << 10))
+        .connectTimeout(.nanoseconds(timeout.wholeNanoseconds))
+      if case .ip = address { bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1) }
+      if options.reusePort {
+        bootstrap = bootstrap.channelOption(.socketOption(.so_reuseaddr), value: 1)
+          .channelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
+      }
+      if let local = options.localAddress { bootstrap = bootstrap.bind(to: try local.socketAddress()) }
+      bootstrap.connect(to: target).assumeIsolated().whenComplete { result in
+        switch result {
+        case .success(let channel):
+          let local = PeerAddress(channel.localAddress) ?? .unix("")
+          let stream = SocketStream(channel, local: local, remote: address)
+          do {
+            try channel.pipeline.syncOperations.addHandler(stream)
+            completion(.success(stream))
+          } catch {
+            completion(.failure(.system(error, "connect to", address)))
+          }
+        case .failure(let error): completion(.failure(.system(error, "connect to", address)))
+        }
+      }
+    } catch {
+      completion(.failure(error))
+    }
+  }
+
+  public func listen(
+    on address: PeerAddress, options: ListenOptions, delegate: any ListenerDelegate, on scheduler: any Scheduler,
+    completion: @escaping (Result<any Listener, NodeError>) -> Void
+  ) {
+    let loop = loop(of: scheduler)
+    do throws(NodeError) {
+      let target = try address.socketAddress()
+      if case .unix(let path) = address { try removeStaleSocket(path) }
+      let listener = SocketListener(loop: loop, wish: address, delegate: delegate)
+      let shared = LoopBound(listener)
+      var bootstrap = ServerBootstrap(group: loop, childGroup: loop)
+        .serverChannelOption(.backlog, value: CInt(options.backlog))
+        .serverChannelOption(.autoRead, value: false)
+        .serverChannelOption(.maxMessagesPerRead, value: 16)
+        .serverChannelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(shared.value.gate) }
+        }
+        .childChannelOption(.autoRead, value: false)
+        .childChannelOption(.allowRemoteHalfClosure, value: true)
+        .childChannelOption(.maxMessagesPerRead, value: 4)
+        .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 256 << 10))
+        .childChannelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(AcceptedHandler(shared.value))
+          }
+        }
+      if case .ip = address {
+        bootstrap = bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+          .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+      }
+      if options.reusePort { bootstrap = bootstrap.serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1) }
+      bootstrap.bind(to: target).assumeIsolated().whenComplete { result in
+        switch result {
+        case .success(let channel):
+          listener.opened(channel)
+          completion(.success(listener))
+        case .failure(let error): completion(.failure(.system(error, "listen on", address)))
+        }
+      }
+    } catch {
+      completion(.failure(error))
+    }
+  }
+
+  /// A socket file that nobody listens on any more is in the way; one that is alive is in use.
+  private func removeStaleSocket(_ path: String) throws(NodeError) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return }
+    guard status.st_mode & S_IFMT == S_IFSOCK else {
+      throw NodeError(code: .addressInUse, message: "cannot listen on unix:\(path): a file of that name exists and is no socket")
+    }
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    defer { Glibc.close(descriptor) }
+    var name = sockaddr_un()
+    name.sun_family = sa_family_t(AF_UNIX)
+    withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
+    let isRefused = withUnsafePointer(to: &name) { pointer in
+      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+    }
+    guard isRefused != 0, errno == ECONNREFUSED else {
+      throw NodeError(code: .addressInUse, message: "cannot listen on unix:\(path): another process listens there")
+    }
+    unlink(path)
+  }
+}
+
+private func lookUp(_ name: String, _ port: UInt16) -> [PeerAddress] {
+  var hints = addrinfo()
+  hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+  hints.ai_flags = AI_ADDRCONFIG
+  var list: UnsafeMutablePointer<addrinfo>?
+  guard getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
+  defer { freeaddrinfo(list) }
+  var found: [PeerAddress] = []
+  var entry = list
+  while let current = entry?.pointee {
+    entry = current.ai_next
+    guard let raw = current.ai_addr else { continue }
+    // The fields of sockaddr_in and sockaddr_in6 by their place (ip(7), ipv6(7)): their Swift names belong to whichever
+    // module imported them first.
+    let start = UnsafeRawPointer(raw)
+    let bytes: [UInt8]
+    switch current.ai_family {
+    case AF_INET: bytes = Array(UnsafeRawBufferPointer(start: start + 4, count: 4))
+    case AF_INET6: bytes = Array(UnsafeRawBufferPointer(start: start + 8, count: 16))
+    default: continue
+    }
+    if let address = IPAddress(bytes: bytes) { found.append(.ip(address, port: port)) }
+  }
+  return found
+}

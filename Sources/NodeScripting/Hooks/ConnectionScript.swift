@@ -1,0 +1,118 @@
+package import LuaHost
+package import NodeEngine
+
+/// What a script has of one connection: its Lua handle, its codec and the runs that end with it.
+package final class ConnectionScript {
+  static let tag: UInt32 = 0x434F_4E4E
+
+  let connection: Connection
+  unowned let hooks: ScriptHooks
+  /// The peer's address, as errors name it; kept because it must outlive the connection.
+  package let address: String
+  /// The one handle the script sees, for as long as the engine knows the connection.
+  private(set) var handle: LuaRef
+  private let object: LuaObject
+  var framing: Framing?
+  /// Frames go to `process_message` without passing through Lua first.
+  var isDirect = false
+  /// The binding's dispatch loop, where Lua stands between the socket and the hook.
+  var loop: LuaRef?
+  /// Requests wait for replies: messages must be offered to them first.
+  var hasRequests = false
+  /// The parked run that handles messages; while there is one, the next message waits.
+  var dispatch: ScriptTask?
+  /// Runs bound to the connection that are not over: each ends with it.
+  var runs: [ScriptTask] = []
+  var handshakeRun: ScriptTask?
+  var disconnectRun: ScriptTask?
+  private(set) var isForgotten = false
+
+  init(connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
+    self.connection = connection
+    self.hooks = hooks
+    address = "\(connection.address)"
+    let vm = hooks.runtime.vm
+    do {
+      object = try vm.makeObject(tag: Self.tag, pointer: nil, metatable: nil)
+      handle = try vm.callNowRef(
+        hooks.glue.makeHandle,
+        arguments: { [address] pack in
+          pack.ref(object.ref)
+          pack.integer(Int64(connection.id.rawValue))
+          pack.string(address)
+          pack.string("\(connection.localAddress)")
+          pack.string(connection.side.rawValue)
+        })
+    } catch {
+      throw ScriptError(error)
+    }
+    object.pointer = Unmanaged.passUnretained(self).toOpaque()
+    connection.owner = self
+  }
+
+  /// The connection a native was called on; nil if it is over.
+  @inline(__always)
+  static func of(_ call: LuaCall) -> ConnectionScript? {
+    guard let pointer = call.object(1, tag) else { return nil }
+    return Unmanaged<ConnectionScript>.fromOpaque(pointer).takeUnretainedValue()
+  }
+
+  @inline(__always)
+  static func of(_ connection: Connection) -> ConnectionScript? {
+    connection.owner.map { unsafeDowncast($0, to: ConnectionScript.self) }
+  }
+
+  var runtime: ScriptRuntime { hooks.runtime }
+
+  /// Starts a run that ends with the connection.
+  @discardableResult
+  func run(
+    _ function: LuaRef, _ purpose: RunPurpose, more: (inout LuaPack) -> Void = { _ in },
+    completion: @escaping (ScriptTask, RunOutcome) -> Void
+  ) -> ScriptTask? {
+    let nodeHandle = hooks.nodeHandle
+    let handle = handle
+    var isOver = false
+    let task = runtime.run(
+      function, purpose, connection: self,
+      arguments: { pack in
+        pack.ref(nodeHandle)
+        pack.ref(handle)
+        more(&pack)
+      },
+      completion: { [self] task, outcome in
+        isOver = true
+        runs.removeAll { $0 === task }
+        completion(task, outcome)
+      })
+    guard !isOver else { return nil }
+    runs.append(task)
+    return task
+  }
+
+  /// The connection is over for the script: its runs end, and what it still holds of the handle answers `closed`.
+  func forget() {
+    guard !isForgotten else { return }
+    isForgotten = true
+    endRuns(because: .closed(address), sticky: true)
+    object.pointer = nil
+    let vm = runtime.vm
+    vm.release(object.ref)
+    vm.release(handle)
+    if let loop { vm.release(loop) }
+    connection.owner = nil
+  }
+
+  /// Raises `error` in every run that is parked, but for the one that handles the end itself.
+  func endRuns(because error: ScriptError, sticky: Bool) {
+    for task in runs where sticky || task !== disconnectRun {
+      runtime.cancel(task, with: error, sticky: sticky)
+    }
+  }
+}
+
+extension ScriptError {
+  static func closed(_ peer: String?) -> ScriptError {
+    ScriptError(code: .script, kind: "closed", message: "the connection is closed", peer: peer)
+  }
+}

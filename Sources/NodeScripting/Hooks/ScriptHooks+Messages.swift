@@ -1,0 +1,124 @@
+import LuaHost
+import Logging
+import NodeCore
+package import NodeEngine
+
+/// The message path: from the read buffer into the script, without a queue between.
+extension ScriptHooks {
+  package func receive(_ connection: Connection) {
+    guard let side = ConnectionScript.of(connection), side.dispatch == nil else { return }
+    guard let function = script.processMessage else { return }
+    if side.isDirect && !side.hasRequests {
+      deliver(function, to: side)
+    } else if let loop = side.loop {
+      dispatch(loop, of: side)
+    }
+  }
+
+  /// One run per message on one pooled coroutine, until the bytes run out or a hook waits.
+  private func deliver(_ function: LuaRef, to side: ConnectionScript) {
+    let vm = runtime.vm
+    let inbound = side.connection.inbound
+    let nodeHandle = nodeHandle
+    let handle = side.handle
+    let task = runtime.takeTask(.message)
+    task.connection = side
+    while true {
+      switch inbound.nextMessage() {
+      case .message(let bytes):
+        let status = vm.deliver(task.thread, function: function, first: nodeHandle, second: handle, bytes: bytes)
+        if status == .finished {
+          if side.hasRequests { break }
+          continue
+        }
+        settleMessage(task, status, of: side)
+        return
+      case .needMore:
+        runtime.recycle(task)
+        return
+      case .invalid(let message):
+        runtime.recycle(task)
+        side.connection.abortDecoding(message)
+        return
+      }
+      // A hook began a request without waiting for it (from a task of its own): from here on messages are offered.
+      runtime.recycle(task)
+      if let loop = side.loop { dispatch(loop, of: side) }
+      return
+    }
+  }
+
+  /// The binding's loop in Lua: pulls, decodes, offers to requests, calls the hook.
+  private func dispatch(_ loop: LuaRef, of side: ConnectionScript) {
+    let task = runtime.takeTask(.message)
+    task.connection = side
+    let nodeHandle = nodeHandle
+    let handle = side.handle
+    let status = runtime.vm.start(task.thread, function: loop) { pack in
+      pack.ref(nodeHandle)
+      pack.ref(handle)
+    }
+    if status == .finished {
+      runtime.recycle(task)
+    } else {
+      settleMessage(task, status, of: side)
+    }
+  }
+
+  /// The rare ends of a message's run: it waits, so the next message waits too; or it failed, so the connection ends.
+  private func settleMessage(_ task: ScriptTask, _ status: LuaRunStatus, of side: ConnectionScript) {
+    var isOver = false
+    task.completion = { [self] task, outcome in
+      isOver = true
+      side.runs.removeAll { $0 === task }
+      endConnection(side, after: outcome)
+      guard side.dispatch === task else { return }
+      side.dispatch = nil
+      if side.connection.isOpen { side.connection.releaseMessages() }
+    }
+    runtime.settle(task, status)
+    guard !isOver else { return }
+    side.dispatch = task
+    side.runs.append(task)
+    side.connection.holdMessages()
+  }
+
+  /// A run that failed takes its connection with it.
+  func endConnection(_ side: ConnectionScript, after outcome: RunOutcome) {
+    guard case .failed(let error) = outcome else { return }
+    // The end of the connection is what ended the run; nothing went wrong in the script.
+    guard side.connection.isOpen else {
+      if error.kind != "closed" && error.kind != "shutdown" { report(error) }
+      return
+    }
+    report(error)
+    side.connection.disconnect(error.asReason)
+  }
+
+  /// Counts and logs an error of the script.
+  func report(_ error: ScriptError) {
+    count(error)
+    let level: Logger.Level = error.kind == "decode" || error.kind == "closed" ? .info : .error
+    runtime.logger.log(level: level, "\(error)", metadata: error.logMetadata)
+  }
+
+  func count(_ error: ScriptError) {
+    if error.code == .budget {
+      node.heuristics.budgetKills += 1
+    } else if error.kind != "decode" {
+      node.heuristics.scriptErrors += 1
+    }
+  }
+}
+
+extension ScriptError {
+  /// The reason a connection ends with after this error.
+  var asReason: DisconnectReason {
+    let kind: DisconnectReason.Kind = code == .budget ? .budget : kind == "decode" ? .decode : .script
+    return DisconnectReason(kind, message: description)
+  }
+
+  func asNodeError(_ fallback: NodeError.Code) -> NodeError {
+    NodeError(code: code == .budget ? .budget : fallback, message: description, cause: self)
+  }
+}

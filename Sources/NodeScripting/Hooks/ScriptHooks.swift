@@ -1,0 +1,156 @@
+package import LuaHost
+package import NodeCore
+package import NodeEngine
+
+/// A loaded script as the engine's hooks.
+package final class ScriptHooks: NodeHooks {
+  let runtime: ScriptRuntime
+  let script: LoadedScript
+  let glue: Glue
+  let directory: NodeDirectory?
+  private(set) unowned var node: LocalNode
+  private(set) var nodeHandle: LuaRef
+  private var shutdownRun: ScriptTask?
+  private var isStopped = false
+
+  init(_ script: LoadedScript, node: LocalNode, directory: NodeDirectory?) throws(ScriptError) {
+    self.script = script
+    self.node = node
+    self.directory = directory
+    runtime = script.runtime
+    glue = script.glue
+    nodeHandle = try script.makeNodeHandle(name: node.name, id: node.id)
+    runtime.hooks = self
+    runtime.onUnhandledError = { [unowned self] in report($0) }
+  }
+
+  package var declared: HookSet {
+    var set: HookSet = []
+    if script.has("handshake") || script.codecIsChosenPerConnection { set.insert(.handshake) }
+    if script.has("on_connect") { set.insert(.onConnect) }
+    if script.has("on_disconnect") { set.insert(.onDisconnect) }
+    if script.has("on_shutdown") { set.insert(.onShutdown) }
+    if script.has("process_message") || script.has("session") { set.insert(.messages) }
+    return set
+  }
+
+  /// The script's side of a connection, made when the connection is first spoken of.
+  func scriptSide(of connection: Connection) throws(ScriptError) -> ConnectionScript {
+    if let existing = ConnectionScript.of(connection) { return existing }
+    return try ConnectionScript(connection: connection, hooks: self)
+  }
+
+  package func start(_ node: LocalNode, completion: @escaping (Result<Void, NodeError>) -> Void) {
+    let handle = nodeHandle
+    runtime.run(
+      glue.start, .initialise, arguments: { $0.ref(handle) },
+      completion: { [self] _, outcome in
+        switch outcome {
+        case .finished: completion(.success(()))
+        case .failed(let error):
+          count(error)
+          completion(.failure(NodeError(code: error.code == .budget ? .budget : .script, message: "\(error)", cause: error)))
+        }
+      })
+  }
+
+  package func handshake(_ connection: Connection, completion: @escaping (Result<Void, NodeError>) -> Void) {
+    do throws(ScriptError) {
+      let side = try scriptSide(of: connection)
+      side.handshakeRun = side.run(glue.handshake, .handshake) { [self] _, outcome in
+        side.handshakeRun = nil
+        switch outcome {
+        case .finished: completion(.success(()))
+        case .failed(let error):
+          // A peer that leaves or lies in the handshake is not the script's fault.
+          if error.kind == "script" || error.code == .budget { report(error) }
+          completion(.failure(error.asNodeError(.handshake)))
+        }
+      }
+    } catch {
+      report(error)
+      completion(.failure(error.asNodeError(.handshake)))
+    }
+  }
+
+  package func framing(for connection: Connection) throws(NodeError) -> Framing {
+    do throws(ScriptError) {
+      return try scriptSide(of: connection).framing ?? Framing(.bytes)
+    } catch {
+      throw error.asNodeError(.script)
+    }
+  }
+
+  package func connected(_ connection: Connection) {
+    guard let side = ConnectionScript.of(connection) else { return }
+    if let function = script.function("on_connect") {
+      side.run(function, .onConnect) { [self] _, outcome in endConnection(side, after: outcome) }
+    }
+    guard let session = script.function("session"), connection.isOpen else { return }
+    side.run(session, .session) { [self] _, outcome in
+      endConnection(side, after: outcome)
+      if case .finished = outcome, connection.isOpen {
+        connection.disconnect(DisconnectReason(.sessionEnded))
+      }
+    }
+  }
+
+  package func disconnected(
+    _ connection: Connection, reason: DisconnectReason, completion: @escaping () -> Void
+  ) {
+    guard let side = ConnectionScript.of(connection) else { return completion() }
+    side.endRuns(because: .closed(side.address), sticky: false)
+    guard let function = script.function("on_disconnect") else { return completion() }
+    side.disconnectRun = side.run(
+      function, .onDisconnect,
+      more: { pack in
+        pack.value([
+          "kind": .string(LuaString(reason.kind.rawValue)),
+          "message": reason.message.map { .string(LuaString($0)) } ?? .nil,
+        ])
+      },
+      completion: { [self] _, outcome in
+        side.disconnectRun = nil
+        if case .failed(let error) = outcome { report(error) }
+        completion()
+      })
+  }
+
+  package func cancel(_ hook: HookName, _ connection: Connection?, because error: NodeError) {
+    let run: ScriptTask?
+    switch hook {
+    case .handshake: run = connection.flatMap(ConnectionScript.of)?.handshakeRun
+    case .onDisconnect: run = connection.flatMap(ConnectionScript.of)?.disconnectRun
+    case .onShutdown: run = shutdownRun
+    default: run = nil
+    }
+    guard let run else { return }
+    let reason = ScriptError(code: .engine, kind: error.code.rawValue, message: error.message)
+    runtime.cancel(run, with: reason, sticky: true)
+  }
+
+  package func forgotten(_ connection: Connection) {
+    ConnectionScript.of(connection)?.forget()
+  }
+
+  package func shutDown(completion: @escaping () -> Void) {
+    guard let function = script.function("on_shutdown") else { return completion() }
+    let handle = nodeHandle
+    var isOver = false
+    let run = runtime.run(
+      function, .onShutdown, arguments: { $0.ref(handle) },
+      completion: { [self] _, outcome in
+        isOver = true
+        shutdownRun = nil
+        if case .failed(let error) = outcome { report(error) }
+        completion()
+      })
+    if !isOver { shutdownRun = run }
+  }
+
+  package func stopped() {
+    guard !isStopped else { return }
+    isStopped = true
+    runtime.stop()
+  }
+}

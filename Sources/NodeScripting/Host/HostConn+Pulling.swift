@@ -1,0 +1,76 @@
+import LuaHost
+import NodeEngine
+
+/// What the bindings of `dispatch.lua` take messages with.
+extension HostConn {
+  static let pulling: [(String, LuaNative)] = [
+    ("next_message", nextMessage), ("view", view), ("take", take), ("expect", expect), ("dispatching", dispatching),
+  ]
+
+  /// next_message(conn) → the next whole message's bytes, or nil
+  private static let nextMessage: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return call.returns { $0.nil() } }
+    switch side.connection.inbound.nextMessage() {
+    case .message(let bytes): return call.returnBytes(bytes)
+    case .needMore: return call.returns { $0.nil() }
+    case .invalid(let message): return call.raise("decode", message)
+    }
+  }
+
+  /// view(conn) → the view of what has arrived, and how many bytes that is
+  private static let view: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else {
+      return call.returns { pack in
+        pack.nil()
+        pack.integer(0)
+      }
+    }
+    let vm = side.runtime.vm
+    let bytes = side.connection.inbound.bytes
+    vm.setView(bytes)
+    return call.returns { pack in
+      pack.ref(vm.viewRef)
+      pack.integer(Int64(bytes.count))
+    }
+  }
+
+  /// take(conn, n, peek?, silent?) → the next n bytes or nil while there are fewer; with peek they stay; silent returns nothing
+  private static let take: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call), let count = call.integer(2) else { return call.returns { $0.nil() } }
+    let inbound = side.connection.inbound
+    let bytes = inbound.bytes
+    guard bytes.count >= count else {
+      inbound.expect(Int(count))
+      return call.returns { $0.nil() }
+    }
+    let isPeek = call.boolean(3) ?? false
+    let isSilent = call.boolean(4) ?? false
+    let verdict =
+      isSilent ? call.none() : call.returnBytes(UnsafeRawBufferPointer(rebasing: bytes[..<Int(count)]))
+    if !isPeek {
+      side.runtime.vm.clearView()
+      inbound.consume(Int(count))
+      inbound.countMessage(bytes: Int(count))
+    }
+    return verdict
+  }
+
+  /// expect(conn, n): no need to look again before n bytes are there
+  private static let expect: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call), let total = call.integer(2) else { return call.none() }
+    side.runtime.vm.clearView()
+    side.connection.inbound.expect(Int(total))
+    return call.none()
+  }
+
+  /// dispatching(conn) → whether the next message may go to the hook now
+  private static let dispatching: LuaNative = { state in
+    let call = LuaCall(state)
+    let isLive = ConnectionScript.of(call).map { $0.connection.isOpen && !$0.connection.isReadingPaused } ?? false
+    return call.returns { $0.boolean(isLive) }
+  }
+}

@@ -1,0 +1,156 @@
+import LuaHost
+import NodeEngine
+
+extension HostConn {
+  static let sending: [(String, LuaNative)] = [
+    ("send", send), ("try_send", trySend), ("write", write), ("flush", flush),
+  ]
+
+  /// send(conn, bytes) → true, or nil, "closed"; parks while the queue is over its high-water mark
+  private static let send: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return closed(call, "send") }
+    guard let bytes = call.bytes(2) else { return wrongType(call, "send") }
+    let outcome = side.connection.send(bytes)
+    if outcome == .queued { return call.returnTrue() }
+    return settle(call, side, outcome, bytes, framed: true)
+  }
+
+  /// write(conn, bytes) → true, or raises: raw bytes, under the same marks
+  private static let write: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return notLive(call, "write") }
+    guard let bytes = call.bytes(2) else { return wrongType(call, "write") }
+    let outcome = side.connection.write(bytes)
+    if outcome == .queued { return call.returnTrue() }
+    return settle(call, side, outcome, bytes, framed: false)
+  }
+
+  /// try_send(conn, bytes) → true, or nil, "full" | "closed"
+  private static let trySend: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return closed(call, "try_send") }
+    guard let bytes = call.bytes(2) else { return wrongType(call, "try_send") }
+    switch side.connection.trySend(bytes) {
+    case .queued: return call.returnTrue()
+    case .full, .wait: return failed(call, "full")
+    case .closed: return failed(call, "closed")
+    case .tooLarge(let max): return tooLarge(call, "try_send", bytes.count, max)
+    }
+  }
+
+  /// flush(conn) → true, or nil, kind; parks until the kernel has taken all that was queued
+  private static let flush: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return closed(call, "flush") }
+    return side.runtime.park(call, "conn:flush") { wait in
+      let token = side.connection.whenFlushed { reason in
+        wait.resume { pack in
+          guard let reason else { return pack.boolean(true) }
+          pack.nil()
+          pack.string(reason.kind == .writeTimeout ? "write_timeout" : "closed")
+        }
+      }
+      return { token.cancel() }
+    }
+  }
+
+  private static func settle(
+    _ call: LuaCall, _ side: ConnectionScript, _ outcome: SendOutcome, _ bytes: UnsafeRawBufferPointer, framed: Bool
+  ) -> Int32 {
+    let name = framed ? "send" : "write"
+    switch outcome {
+    case .queued: return call.returnTrue()
+    case .closed: return framed ? failed(call, "closed") : call.raise("closed", "the connection is closed")
+    case .tooLarge(let max): return tooLarge(call, name, bytes.count, max)
+    case .wait, .full:
+      // The string may be collected while its sender waits, so the waiting send keeps a copy.
+      let pending = PendingSend(side.connection, Array(bytes), isFramed: framed)
+      return side.runtime.park(call, "conn:\(name)") { wait in
+        pending.start(wait)
+        return { pending.cancel() }
+      }
+    }
+  }
+
+  private static func failed(_ call: LuaCall, _ kind: String) -> Int32 {
+    call.returns { pack in
+      pack.nil()
+      pack.string(kind)
+    }
+  }
+
+  private static func closed(_ call: LuaCall, _ name: String) -> Int32 {
+    call.isTable(1) ? failed(call, "closed") : notLive(call, name)
+  }
+
+  private static func wrongType(_ call: LuaCall, _ name: String) -> Int32 {
+    call.raise(
+      "usage", "conn:\(name): the message must be a string of bytes, got \(call.typeName(2)); encode it, "
+        + "or give the script a codec that does (codec.map, codec.packed)")
+  }
+
+  private static func tooLarge(_ call: LuaCall, _ name: String, _ count: Int, _ max: Int) -> Int32 {
+    call.raise("too_large", "conn:\(name): a message of \(count) bytes is over the codec's max of \(max)")
+  }
+}
+
+/// A send that waits for room. It tries again whenever there is some, behind those that waited before it.
+private final class PendingSend {
+  private let connection: Connection
+  private let bytes: [UInt8]
+  private let isFramed: Bool
+  private var token: WaitToken?
+  private var wait: ScriptWait?
+
+  init(_ connection: Connection, _ bytes: [UInt8], isFramed: Bool) {
+    self.connection = connection
+    self.bytes = bytes
+    self.isFramed = isFramed
+  }
+
+  func start(_ wait: ScriptWait) {
+    self.wait = wait
+    arm()
+  }
+
+  func cancel() {
+    token?.cancel()
+    token = nil
+    wait = nil
+  }
+
+  private func arm() {
+    token = connection.whenWritable { [self] isOpen in
+      token = nil
+      isOpen ? attempt() : close()
+    }
+  }
+
+  private func attempt() {
+    let outcome = bytes.withUnsafeBytes { isFramed ? connection.send($0) : connection.write($0) }
+    switch outcome {
+    case .queued: finish { $0.boolean(true) }
+    case .wait, .full: arm()
+    case .closed: close()
+    case .tooLarge(let max):
+      wait?.fail(ScriptError(code: .script, kind: "too_large", message: "the message is over the codec's max of \(max)"))
+    }
+  }
+
+  private func close() {
+    guard isFramed else {
+      wait?.fail(.closed("\(connection.address)"))
+      return
+    }
+    finish { pack in
+      pack.nil()
+      pack.string("closed")
+    }
+  }
+
+  private func finish(_ values: @escaping (inout LuaPack) -> Void) {
+    wait?.resume(values)
+    wait = nil
+  }
+}

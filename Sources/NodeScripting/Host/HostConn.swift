@@ -1,0 +1,112 @@
+import LuaHost
+import NodeCore
+import NodeEngine
+
+/// `host.conn`: one connection's operations, each with the handle as its first argument.
+enum HostConn {
+  static let natives: [(String, LuaNative)] =
+    sending + reading + pulling + [
+      ("pause", pause), ("resume", resume), ("disconnect", disconnect), ("abort", abort), ("stats", stats),
+      ("set_option", setOption), ("set_codec", setCodec), ("set_requests", setRequests),
+    ]
+
+  private static let pause: LuaNative = { state in
+    let call = LuaCall(state)
+    ConnectionScript.of(call)?.connection.pauseReading()
+    return call.none()
+  }
+
+  private static let resume: LuaNative = { state in
+    let call = LuaCall(state)
+    ConnectionScript.of(call)?.connection.resumeReading()
+    return call.none()
+  }
+
+  /// disconnect(conn, message?) closes after what is queued has left
+  private static let disconnect: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return call.returns { $0.boolean(false) } }
+    let wasOpen = side.connection.isOpen
+    side.connection.disconnect(DisconnectReason(.local, message: call.string(2)))
+    return call.returns { $0.boolean(wasOpen) }
+  }
+
+  private static let abort: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return call.returns { $0.boolean(false) } }
+    let wasOpen = side.connection.isOpen
+    side.connection.abort(DisconnectReason(.local))
+    return call.returns { $0.boolean(wasOpen) }
+  }
+
+  /// stats(conn) → { messages_sent, … } or nil once the connection is over
+  private static let stats: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return call.returns { $0.nil() } }
+    let value = side.connection.statistics.asLuaValue(now: side.runtime.scheduler.now)
+    return call.returns { $0.value(value) }
+  }
+
+  /// set_option(conn, name, value) → true, or raises
+  private static let setOption: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return call.raise("closed", "the connection is closed") }
+    guard let name = call.string(2) else { return call.raise("usage", "set_option: an option's name is expected") }
+    let value: ConfigurationValue
+    if let flag = call.boolean(3) {
+      value = .boolean(flag)
+    } else if let number = call.integer(3) {
+      value = .integer(number)
+    } else if let text = call.string(3) {
+      value = .string(text)
+    } else {
+      return call.raise("usage", "set_option: \(name) cannot be a \(call.typeName(3))")
+    }
+    do {
+      try side.connection.setOption(name, value)
+      return call.returnTrue()
+    } catch {
+      return call.raise(error.code.rawValue, error.message)
+    }
+  }
+
+  /// set_codec(conn, codec, loop?, direct): what `dispatch.bind` made of the codec
+  private static let setCodec: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return call.raise("closed", "the connection is closed") }
+    do throws(LuaError) {
+      let framing = try Framing(codec: call.plainFields(2, Framing.codecFields))
+      side.framing = framing
+      side.connection.framing = framing
+    } catch {
+      return call.raise("usage", error.message)
+    }
+    if let loop = side.loop { side.runtime.vm.release(loop) }
+    side.loop = call.isFunction(3) ? call.ref(3) : nil
+    side.isDirect = call.boolean(4) ?? false
+    return call.none()
+  }
+
+  /// set_requests(conn, waiting): whether messages must be offered to `conn:request` first
+  private static let setRequests: LuaNative = { state in
+    let call = LuaCall(state)
+    ConnectionScript.of(call)?.hasRequests = call.boolean(2) ?? false
+    return call.none()
+  }
+
+  /// What a native says when its first argument is no live handle.
+  static func notLive(_ call: LuaCall, _ name: String) -> Int32 {
+    if call.isTable(1) { return call.raise("closed", "the connection is closed") }
+    return call.raise("usage", "conn:\(name): call it with a colon, on a conn; got \(call.typeName(1))")
+  }
+}
+
+extension TrafficStatistics {
+  func asLuaValue(now: MonotonicTime) -> LuaValue {
+    [
+      "messages_sent": .integer(Int64(clamping: messagesSent)), "bytes_sent": .integer(Int64(clamping: bytesSent)),
+      "messages_received": .integer(Int64(clamping: messagesReceived)),
+      "bytes_received": .integer(Int64(clamping: bytesReceived)),
+    ]
+  }
+}

@@ -1,0 +1,135 @@
+import LuaHost
+import NodeEngine
+
+/// `host.task`: the few operations everything that waits between tasks is built from, in Lua.
+enum HostTask {
+  static let natives: [(String, LuaNative)] = [
+    ("current", current), ("spawn", spawn), ("park", park), ("wake", wake), ("cancel", cancel), ("on_end", onEnd),
+    ("status", status),
+  ]
+
+  /// current() → the id of the running task
+  private static let current: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    guard let task = runtime.current else { return call.raise("usage", "no task is running") }
+    let id = runtime.identify(task)
+    return call.returns { $0.integer(id) }
+  }
+
+  /// spawn(fn, ...) → id; it starts at the end of this tick
+  private static let spawn: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    guard call.isFunction(1) else { return call.raise("usage", "spawn: a function is expected") }
+    var references: [LuaRef] = []
+    for index in 0..<call.argumentCount {
+      guard let reference = call.ref(Int32(index) + 1) else {
+        references.forEach { runtime.vm.release($0) }
+        return call.raise("budget", "not enough memory for a task")
+      }
+      references.append(reference)
+    }
+    let id = runtime.spawn(references)
+    return call.returns { $0.integer(id) }
+  }
+
+  /// park() waits until someone wakes this task
+  private static let park: LuaNative = { state in
+    let call = LuaCall(state)
+    return ScriptRuntime.of(call).park(call, "a task") { _ in {} }
+  }
+
+  /// wake(id) → whether it was parked in `park`
+  private static let wake: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    guard let id = call.integer(1), let wait = runtime.tasks[id]?.wait, wait.what == "a task" else {
+      return call.returns { $0.boolean(false) }
+    }
+    wait.resume { _ in }
+    return call.returnTrue()
+  }
+
+  /// cancel(id, kind, message) → whether there was anything to cancel
+  private static let cancel: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    guard let id = call.integer(1), let task = runtime.tasks[id], task.isLive else {
+      return call.returns { $0.boolean(false) }
+    }
+    let error = ScriptError(
+      code: .script, kind: call.string(2) ?? "cancelled", message: call.string(3) ?? "the task was cancelled")
+    runtime.cancel(task, with: error, sticky: false)
+    return call.returnTrue()
+  }
+
+  /// on_end(id, fn): fn(ok, results or error…) runs when the task ends; false if it has ended
+  private static let onEnd: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    guard let id = call.integer(1), call.isFunction(2), let task = runtime.tasks[id] else {
+      return call.returns { $0.boolean(false) }
+    }
+    guard let function = call.ref(2) else { return call.raise("budget", "not enough memory") }
+    task.watchers.append(function)
+    return call.returnTrue()
+  }
+
+  /// status(id) → "running", "parked" or "ended"
+  private static let status: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    guard let id = call.integer(1), let task = runtime.tasks[id] else { return call.returns { $0.string("ended") } }
+    let text = task.wait == nil ? "running" : "parked"
+    return call.returns { $0.string(text) }
+  }
+}
+
+extension ScriptRuntime {
+  /// Makes a task of a function and its arguments, to start at the end of this tick.
+  func spawn(_ references: [LuaRef]) -> Int64 {
+    let task = takeTask(.task)
+    let id = identify(task)
+    // The wait stands for "not started yet": cancelling it before the start ends the task without a run.
+    scheduler.defer {
+      defer { references.forEach { self.vm.release($0) } }
+      guard !self.isStopped, self.tasks[id] === task else { return }
+      if let cancellation = task.cancellation {
+        self.finish(task, .failed(cancellation))
+        return
+      }
+      let status = self.vm.start(task.thread, function: references[0]) { pack in
+        for reference in references.dropFirst() { pack.ref(reference) }
+      }
+      self.settle(task, status)
+    }
+    return id
+  }
+
+  /// Runs what waits for a task's end, with what it came to.
+  func notifyWatchers(of task: ScriptTask, _ outcome: RunOutcome) {
+    guard !task.watchers.isEmpty else { return }
+    let watchers = task.watchers
+    task.watchers = []
+    let values: [LuaRef]
+    let isFinished: Bool
+    switch outcome {
+    case .finished:
+      values = task.thread.resultRefs()
+      isFinished = true
+    case .failed:
+      values = task.failure.map { [$0] } ?? []
+      task.failure = nil
+      isFinished = false
+    }
+    for watcher in watchers {
+      run(watcher, .task, arguments: { pack in
+        pack.boolean(isFinished)
+        for value in values { pack.ref(value) }
+      }, completion: nil)
+      vm.release(watcher)
+    }
+    values.forEach { vm.release($0) }
+  }
+}

@@ -1,0 +1,120 @@
+-- How bytes become messages and messages reach the script: one binding per codec.
+--
+-- A binding is { pull = function(conn) → found, message, encode = function(message) → bytes or nil,
+-- loop = function(node, conn) or nil }. It stands in conn[2].
+local host = ...
+local next_message, view, take, expect = host.conn.next_message, host.conn.view, host.conn.take, host.conn.expect
+local new_error = host.error.new
+
+-- A decoder's fault belongs to the connection: kind `decode`, with the decoder's own words.
+local function decode_error(conn, cause)
+  if type(cause) == "table" and cause.kind == "budget" then return cause end
+  local message = type(cause) == "table" and cause.message or tostring(cause)
+  return new_error("decode", message, { peer = conn.address })
+end
+
+local function checked(conn, decode, bytes)
+  local ok, message = pcall(decode, bytes)
+  if not ok then error(decode_error(conn, message), 0) end
+  if message == nil then
+    error(new_error("decode", "the codec's decode returned nil for a whole frame", { peer = conn.address }), 0)
+  end
+  return message
+end
+
+local function pull_native(conn)
+  local bytes = next_message(conn)
+  if bytes then return true, bytes end
+  return false
+end
+
+local function pull_decoded(decode)
+  return function(conn)
+    local bytes = next_message(conn)
+    if not bytes then return false end
+    return true, checked(conn, decode, bytes)
+  end
+end
+
+-- header bytes → how long the whole frame is → the frame, cut natively
+local function pull_framed(codec)
+  local header, size_of, max, decode = codec.header, codec.size_of, codec.max, codec.decode
+  return function(conn)
+    local head = take(conn, header, true)
+    if not head then return false end
+    local ok, size = pcall(size_of, head)
+    if not ok then error(decode_error(conn, size), 0) end
+    if math.type(size) ~= "integer" or size < header then
+      error(new_error("decode", ("the codec's size returned %s for a header of %d bytes: a whole number of at least "
+        .. "that is expected"):format(tostring(size), header), { peer = conn.address }), 0)
+    end
+    if size > max then
+      error(new_error("decode", ("a frame of %d bytes is over the codec's max of %d"):format(size, max),
+        { peer = conn.address }), 0)
+    end
+    local frame = take(conn, size)
+    if not frame then return false end
+    if decode then return true, checked(conn, decode, frame) end
+    return true, frame
+  end
+end
+
+-- full control: the decoder looks at a view of what has arrived
+local function pull_custom(codec)
+  local decode, max = codec.decode_view, codec.max
+  return function(conn)
+    local buffer, available = view(conn)
+    if available == 0 then return false end
+    local ok, message, count = pcall(decode, buffer)
+    if not ok then error(decode_error(conn, message), 0) end
+    if message == nil then
+      if count ~= nil and (math.type(count) ~= "integer" or count <= available) then
+        error(new_error("decode", ("the decoder asked for %s bytes in all when it had %d"):format(tostring(count),
+          available), { peer = conn.address }), 0)
+      end
+      if (count or available + 1) > max then
+        error(new_error("decode", ("a message of over %d bytes, the codec's max"):format(max),
+          { peer = conn.address }), 0)
+      end
+      expect(conn, count or available + 1)
+      return false
+    end
+    if math.type(count) ~= "integer" or count < 1 or count > available then
+      error(new_error("decode", ("the decoder says it took %s bytes of %d: it must take at least 1 and no more than "
+        .. "there are"):format(tostring(count), available), { peer = conn.address }), 0)
+    end
+    take(conn, count, false, true)
+    return true, message
+  end
+end
+
+local pulls = { framed = pull_framed, custom = pull_custom }
+
+local function pull_of(codec)
+  local make = pulls[codec.kind]
+  if make then return make(codec) end
+  return codec.decode and pull_decoded(codec.decode) or pull_native
+end
+
+local M = {}
+
+-- offer(conn, message) → taken: replies that conn:request waits for go to it and not to the hook
+function M.bind(codec, process_message, offer)
+  local pull = pull_of(codec)
+  local binding = { pull = pull, encode = codec.encode, codec = codec }
+  if process_message then
+    local dispatching = host.conn.dispatching
+    binding.loop = function(node, conn)
+      while dispatching(conn) do
+        local found, message = pull(conn)
+        if not found then return end
+        if not offer(conn, message) then process_message(node, conn, message) end
+      end
+    end
+  end
+  -- With nothing to do in Lua between the socket and the hook, the engine hands each message to the hook itself.
+  binding.direct = pull == pull_native
+  return binding
+end
+
+return M

@@ -1,0 +1,69 @@
+import LuaHost
+
+/// Finds the files that `require` asks for.
+struct ModuleLoader {
+  let root: SearchPath
+  /// Every file a module was loaded from, in order; what a watcher has to look at.
+  private(set) var loaded: [String] = []
+
+  init(root: SearchPath) {
+    self.root = root
+  }
+
+  /// Reads a module's text.
+  ///
+  /// - Throws: code `load` with the places that were looked in.
+  mutating func read(_ name: String) throws(ScriptError) -> ScriptSource {
+    if let problem = SearchPath.problem(with: name) {
+      throw ScriptError(code: .load, kind: "load", message: "require \"\(name)\": \(problem)")
+    }
+    let candidates = root.candidates(for: name)
+    for path in candidates {
+      guard let text = try? ScriptSource.readFile(path) else { continue }
+      loaded.append(path)
+      return ScriptSource(path: path, text: text)
+    }
+    throw ScriptError(
+      code: .load, kind: "load",
+      message: "module \"\(name)\" was not found; looked for " + candidates.joined(separator: ", ")
+        + (name.hasPrefix("moonpeer") ? "" : " and among the shipped modules (moonpeer.*)"))
+  }
+}
+
+/// `host.module`: reading the files; what a loaded module means is `modules.lua`'s.
+enum HostModule {
+  static let natives: [(String, LuaNative)] = [("load", load), ("shipped", shipped)]
+
+  /// load(name) → the module's main chunk, its path
+  private static let load: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    guard let name = call.string(1) else { return call.raise("usage", "require: a module's name is expected") }
+    do throws(ScriptError) {
+      let source = try runtime.modules.read(name)
+      let chunk = try runtime.load(source)
+      return call.returns { pack in
+        pack.ref(chunk)
+        pack.string(source.path)
+      }
+    } catch {
+      return call.raise("load", (error.location.map { "\($0): " } ?? "") + error.message)
+    }
+  }
+
+  /// shipped(name) → the value of a module that comes with Moonpeer, or nil
+  private static let shipped: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    guard let name = call.string(1), name.hasPrefix("moonpeer.") else { return call.returns { $0.nil() } }
+    do throws(ScriptError) {
+      guard let value = try runtime.shippedModule(String(name.dropFirst("moonpeer.".count))) else {
+        let known = runtime.shippedNames.map { "moonpeer.\($0)" }
+        return call.raise("load", "there is no module \"\(name)\"; the shipped ones are \(known.joined(separator: ", "))")
+      }
+      return call.returns { $0.ref(value) }
+    } catch {
+      return call.raise("load", "\(error)")
+    }
+  }
+}

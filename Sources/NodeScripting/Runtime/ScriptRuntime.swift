@@ -1,0 +1,203 @@
+package import Logging
+package import LuaHost
+package import NodeEngine
+
+/// A Lua VM that can wait: tasks, parking, timers, modules and logging on a scheduler. It knows no network.
+///
+/// Belongs to one scheduler's loop, like everything it hands out.
+package final class ScriptRuntime {
+  package let vm: LuaVM
+  package let scheduler: any Scheduler
+  package var logger: Logger
+  package let isTrusted: Bool
+  /// The node this VM serves, or nil for one that serves something else (a scenario, a check).
+  package internal(set) var hooks: ScriptHooks?
+  /// What else a native of another module needs to find (a scenario's network).
+  package var extra: AnyObject?
+  /// Called with every error that no one is left to take: an unjoined task, a timer.
+  package var onUnhandledError: ((ScriptError) -> Void)?
+
+  var modules: ModuleLoader
+  var timers = TimerTable()
+  var tasks: [Int64: ScriptTask] = [:]
+  /// Ends the VM's part: no run starts any more.
+  private(set) var isStopped = false
+
+  private let anchor: UnsafeMutablePointer<Unmanaged<ScriptRuntime>?>
+  private var idle: [ScriptTask] = []
+  private var lastTaskID: Int64 = 0
+  /// Runs that parked or wait to start, in the order they did; what a stop must end.
+  private var parked: [ObjectIdentifier: ScriptTask] = [:]
+
+  /// How many idle coroutines are kept; more than this wait at once only in bursts.
+  private static let idleLimit = 64
+
+  package init(
+    scheduler: any Scheduler, logger: Logger, limits: LuaLimits, trusted: Bool, root: SearchPath
+  ) throws(ScriptError) {
+    self.scheduler = scheduler
+    self.logger = logger
+    isTrusted = trusted
+    modules = ModuleLoader(root: root)
+    anchor = .allocate(capacity: 1)
+    anchor.initialize(to: nil)
+    do {
+      vm = try LuaVM(limits: limits, libraries: trusted ? .trusted : .sandboxed, context: UnsafeMutableRawPointer(anchor))
+    } catch {
+      anchor.deallocate()
+      throw ScriptError(error, code: .load)
+    }
+    anchor.pointee = Unmanaged.passUnretained(self)
+    try install()
+  }
+
+  deinit {
+    anchor.deallocate()
+  }
+
+  /// The runtime whose Lua code made this call.
+  @inline(__always)
+  package static func of(_ call: LuaCall) -> ScriptRuntime {
+    call.context!.assumingMemoryBound(to: Unmanaged<ScriptRuntime>?.self).pointee!.takeUnretainedValue()
+  }
+
+  // MARK-free: the pool
+
+  func takeTask(_ purpose: RunPurpose) -> ScriptTask {
+    let task = idle.popLast() ?? ScriptTask(thread: vm.takeThread())
+    task.thread.owner = task
+    task.purpose = purpose
+    task.isLive = true
+    return task
+  }
+
+  func recycle(_ task: ScriptTask) {
+    if task.id != 0 { tasks[task.id] = nil }
+    task.reset()
+    if idle.count < Self.idleLimit {
+      idle.append(task)
+    } else {
+      task.thread.owner = nil
+      vm.recycle(task.thread)
+    }
+  }
+
+  func identify(_ task: ScriptTask) -> Int64 {
+    if task.id == 0 {
+      lastTaskID += 1
+      task.id = lastTaskID
+      tasks[lastTaskID] = task
+    }
+    return task.id
+  }
+
+  /// The run that is executing now, in its outermost frame.
+  var current: ScriptTask? { vm.currentThread?.owner as? ScriptTask }
+
+  // Running
+
+  /// Runs a function until it ends or first waits; the completion is called once, perhaps before this returns.
+  @discardableResult
+  package func run(
+    _ function: LuaRef, _ purpose: RunPurpose, connection: ConnectionScript? = nil,
+    arguments: (inout LuaPack) -> Void = { _ in }, completion: ((ScriptTask, RunOutcome) -> Void)?
+  ) -> ScriptTask {
+    let task = takeTask(purpose)
+    task.connection = connection
+    task.completion = completion
+    settle(task, vm.start(task.thread, function: function, arguments: arguments))
+    return task
+  }
+
+  /// Takes note of what a start or a resume came to.
+  func settle(_ task: ScriptTask, _ status: LuaRunStatus) {
+    switch status {
+    case .parked where task.wait != nil:
+      parked[ObjectIdentifier(task)] = task
+    case .parked:
+      task.thread.abandon()
+      finish(
+        task,
+        .failed(
+          ScriptError(
+            code: .script, message: "coroutine.yield outside a coroutine: a hook cannot be resumed by the script",
+            hook: task.purpose.name, peer: task.connection?.address)))
+    case .finished:
+      finish(task, .finished)
+    case .failed:
+      let error = ScriptError(task.thread.takeError(), hook: task.purpose.name, peer: task.connection?.address)
+      finish(task, .failed(error))
+    }
+  }
+
+  private func finish(_ task: ScriptTask, _ outcome: RunOutcome) {
+    parked[ObjectIdentifier(task)] = nil
+    let completion = task.completion
+    task.completion = nil
+    if let completion {
+      completion(task, outcome)
+    } else if case .failed(let error) = outcome, task.watchers.isEmpty {
+      report(error)
+    }
+    notifyWatchers(of: task, outcome)
+    recycle(task)
+  }
+
+  /// An error no one is left to take: counted and logged by whoever hosts the VM.
+  package func report(_ error: ScriptError) {
+    if let onUnhandledError {
+      onUnhandledError(error)
+    } else {
+      logger.error("\(error)", metadata: error.logMetadata)
+    }
+  }
+
+  // Waiting
+
+  /// Parks the calling run. `begin` hands the wait to whoever will answer it and returns what withdraws it.
+  package func park(_ call: LuaCall, _ what: String, _ begin: (ScriptWait) -> () -> Void) -> Int32 {
+    guard let task = current, call.canPark else {
+      return call.raise("usage", "\(what) cannot wait here: \(Self.cannotWait)")
+    }
+    if let cancellation = task.cancellation {
+      return call.raise(cancellation.kind, cancellation.message)
+    }
+    let wait = ScriptWait(runtime: self, task: task, what: what)
+    task.wait = wait
+    wait.onCancel = begin(wait)
+    return call.park()
+  }
+
+  static let cannotWait =
+    "it was called through a C function such as table.sort or string.gsub, or where no hook or task is running"
+
+  /// Raises `error` where the run is parked; a run that is not parked meets it at its next wait.
+  package func cancel(_ task: ScriptTask, with error: ScriptError, sticky: Bool) {
+    guard task.isLive else { return }
+    if sticky || task.wait == nil { task.cancellation = error }
+    guard let wait = task.wait else { return }
+    let withdraw = wait.onCancel
+    let replacement = ScriptWait(runtime: self, task: task, what: wait.what)
+    task.wait = replacement
+    withdraw?()
+    replacement.fail(error)
+  }
+
+  /// Ends every run and timer; the VM can be freed after it.
+  package func stop() {
+    guard !isStopped else { return }
+    isStopped = true
+    timers.cancelAll()
+    let error = ScriptError(code: .script, kind: "shutdown", message: "the node has stopped")
+    onUnhandledError = { _ in }
+    for task in parked.values.sorted(by: { $0.id < $1.id }) { cancel(task, with: error, sticky: true) }
+    for task in parked.values {
+      task.wait = nil
+      task.thread.abandon()
+    }
+    parked.removeAll()
+    tasks.removeAll()
+    hooks = nil
+    extra = nil
+  }
+}

@@ -1,0 +1,59 @@
+package import LuaHost
+
+/// What a run is for, in the words its errors are reported with.
+package struct RunPurpose: Sendable, Equatable {
+  package var name: String
+  package init(_ name: String) { self.name = name }
+
+  package static let script = RunPurpose("the script's top level")
+  package static let initialise = RunPurpose("init")
+  package static let handshake = RunPurpose("handshake")
+  package static let onConnect = RunPurpose("on_connect")
+  package static let message = RunPurpose("process_message")
+  package static let session = RunPurpose("session")
+  package static let onDisconnect = RunPurpose("on_disconnect")
+  package static let onShutdown = RunPurpose("on_shutdown")
+  package static let task = RunPurpose("task")
+  package static let timer = RunPurpose("timer")
+}
+
+/// How a run ended. The task's thread still holds its results when the completion runs, and no longer after it.
+package enum RunOutcome {
+  case finished
+  case failed(ScriptError)
+}
+
+/// One run of Lua code that may wait: a pooled coroutine and what it is doing.
+///
+/// Reused, so that a hook that never waits allocates nothing.
+package final class ScriptTask {
+  package let thread: LuaThread
+  /// 0 until something asks for it: most runs end without ever being named.
+  package internal(set) var id: Int64 = 0
+  package internal(set) var purpose: RunPurpose = .task
+  /// The connection whose end ends this run, as the errors of the run name it.
+  package internal(set) var connection: ConnectionScript?
+  /// What it is parked on; nil while it runs or when it has not started.
+  var wait: ScriptWait?
+  /// Set once the run must come to its end: from then on every wait raises this.
+  var cancellation: ScriptError?
+  var completion: ((ScriptTask, RunOutcome) -> Void)?
+  /// Runs when a spawned task ends, in the order they were asked for.
+  var watchers: [LuaRef] = []
+  var isLive = false
+
+  init(thread: LuaThread) {
+    self.thread = thread
+  }
+
+  /// Back to what a fresh task is, keeping the coroutine.
+  func reset() {
+    id = 0
+    purpose = .task
+    connection = nil
+    wait = nil
+    cancellation = nil
+    completion = nil
+    isLive = false
+  }
+}

@@ -1,0 +1,59 @@
+package import LuaHost
+
+/// A parked call: what a native hands to the outside so that it can be answered later, once.
+package final class ScriptWait {
+  unowned let runtime: ScriptRuntime
+  let task: ScriptTask
+  /// What is being waited for, for the console and for error messages.
+  package let what: String
+  var onCancel: (() -> Void)?
+  private var isAnswered = false
+
+  init(runtime: ScriptRuntime, task: ScriptTask, what: String) {
+    self.runtime = runtime
+    self.task = task
+    self.what = what
+  }
+
+  /// The parked call returns these values.
+  package func resume(_ values: @escaping (inout LuaPack) -> Void) {
+    answer { $0.vm.resume($1.thread, with: values) }
+  }
+
+  /// The parked call raises this error.
+  package func fail(_ error: ScriptError) {
+    let raised = error.asLuaError
+    answer { $0.vm.resume($1.thread, raising: raised) }
+  }
+
+  private func answer(_ run: @escaping (ScriptRuntime, ScriptTask) -> LuaRunStatus) {
+    guard !isAnswered else { return }
+    isAnswered = true
+    let runtime = runtime
+    // Inside Lua already (a script's call answered another script's wait): one run at a time, so at the end of the tick.
+    if runtime.vm.isRunning {
+      runtime.scheduler.defer { self.deliver(run) }
+    } else {
+      deliver(run)
+    }
+  }
+
+  private func deliver(_ run: (ScriptRuntime, ScriptTask) -> LuaRunStatus) {
+    // A wait that was cancelled meanwhile has been answered by the cancellation.
+    guard task.wait === self else { return }
+    task.wait = nil
+    runtime.settle(task, run(runtime, task))
+  }
+}
+
+extension ScriptError {
+  /// As a script sees it: a table with `kind`, `message` and `peer`.
+  var asLuaError: LuaError {
+    var fields: [LuaField] = [
+      LuaField(key: "kind", value: .string(LuaString(kind))),
+      LuaField(key: "message", value: .string(LuaString(message))),
+    ]
+    if let peer { fields.append(LuaField(key: "peer", value: .string(LuaString(peer)))) }
+    return LuaError(kind: .runtime, message: message, traceback: nil, value: value ?? .table(LuaTable(fields: fields)))
+  }
+}
