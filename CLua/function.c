@@ -63,6 +63,25 @@ bool clua_set_native(clua_vm *vm, clua_ref table, const char *name, clua_native 
   return clua_protected(vm, set_native, &field);
 }
 
+static int set_metatable(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+static int set_metatable_setter(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, *(clua_ref *)lua_touserdata(L, 1));
+  lua_pushcfunction(L, set_metatable);
+  lua_setfield(L, -2, "set_metatable");
+  return 0;
+}
+
+bool clua_set_metatable_setter(clua_vm *vm, clua_ref table) {
+  return clua_protected(vm, set_metatable_setter, &table);
+}
+
 // ---- what a native may ask; nothing here raises
 
 void *clua_context(lua_State *L) { return vm_of(L)->context; }

@@ -85,6 +85,11 @@ public final class LuaVM {
     guard clua_set_native(raw, table.slot, name, native) else { throw takeError() }
   }
 
+  /// `table.set_metatable(t, metatable)`, which ignores `__metatable`: for shipped Lua only.
+  package func setMetatableSetter(_ table: LuaRef) throws(LuaError) {
+    guard clua_set_metatable_setter(raw, table.slot) else { throw takeError() }
+  }
+
   public func plain(_ ref: LuaRef) throws(LuaError) -> LuaValue {
     var pack = clua_pack()
     defer { clua_pack_free(&pack) }

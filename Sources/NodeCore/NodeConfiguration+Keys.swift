@@ -18,9 +18,18 @@ public struct ConfigurationKey: Sendable {
   public let help: String
   public let zero: Zero
   let assign: @Sendable (inout NodeConfiguration, ConfigurationValue) throws -> Void
-  let number: @Sendable (NodeConfiguration) -> Double?
+  let read: @Sendable (NodeConfiguration) -> ConfigurationValue?
 
-  func number(of configuration: NodeConfiguration) -> Double? { number(configuration) }
+  /// What a configuration has for this key: durations in seconds, sizes in bytes; nil where it is not set.
+  public func value(of configuration: NodeConfiguration) -> ConfigurationValue? { read(configuration) }
+
+  func isZero(in configuration: NodeConfiguration) -> Bool {
+    switch read(configuration) {
+    case .integer(let number)?: number == 0
+    case .number(let number)?: number == 0
+    default: false
+    }
+  }
 
   /// The option's spelling on the command line.
   public var option: String { "--" + String(name.map { $0 == "_" ? "-" : $0 }) }
@@ -32,15 +41,18 @@ extension NodeConfiguration {
   public static let keys: [ConfigurationKey] = [
     ConfigurationKey(
       name: "name", kind: .text, defaultText: "a sequential number", help: "the node's name in logs and metrics", zero: .allowed,
-      assign: { configuration, value in configuration.name = try text(value, "name") }, number: { _ in nil }),
+      assign: { configuration, value in configuration.name = try text(value, "name") },
+      read: { $0.name.map { .string($0) } }),
     ConfigurationKey(
       name: "listen", kind: .addresses, defaultText: "127.0.0.1:0",
       help: "where the node listens: an address, a list of them, or \"none\"", zero: .allowed,
-      assign: { configuration, value in configuration.listen = try addresses(value) }, number: { _ in nil }),
+      assign: { configuration, value in configuration.listen = try addresses(value) },
+      read: { .list($0.listen.map { "\($0)" }) }),
     count("listener_backlog", \.listenerBacklog, "128", "connections the kernel may hold for the listener"),
     ConfigurationKey(
       name: "reuse_port", kind: .boolean, defaultText: "false", help: "let several live listeners share one port", zero: .allowed,
-      assign: { configuration, value in configuration.reusePort = try boolean(value, "reuse_port") }, number: { _ in nil }),
+      assign: { configuration, value in configuration.reusePort = try boolean(value, "reuse_port") },
+      read: { .boolean($0.reusePort) }),
     count("max_connections", \.maxConnections, "100", "connections, pending ones included"),
     count("max_connections_per_ip", \.maxConnectionsPerIP, "16", "connections per IP address"),
     ConfigurationKey(
@@ -48,7 +60,7 @@ extension NodeConfiguration {
       zero: .refused,
       assign: { configuration, value in
         configuration.maxConnectionsPerSubnet = try whole(value, "max_connections_per_subnet")
-      }, number: { $0.maxConnectionsPerSubnet.map(Double.init) }),
+      }, read: { $0.maxConnectionsPerSubnet.map { .integer(Int64($0)) } }),
     count("max_connecting", \.maxConnecting, "100", "set-ups in progress, both directions; at most max_connections"),
     duration("connection_timeout", \.connectionTimeout, "1s", "for the TCP connect"),
     duration("handshake_timeout", \.handshakeTimeout, "3s", "for the handshake hook"),
@@ -66,14 +78,14 @@ extension NodeConfiguration {
           throw wrong("inbound_policy", "\"backpressure\" or \"drop\"", value)
         }
         configuration.inboundPolicy = policy
-      }, number: { _ in nil }),
+      }, read: { .string($0.inboundPolicy.rawValue) }),
     size("outbound_high_water", \.outboundHighWater, "256KiB", "queued bytes over which senders wait"),
     size("outbound_low_water", \.outboundLowWater, "64KiB", "queued bytes under which they go on"),
     ConfigurationKey(
       name: "max_read_buffer", kind: .size, defaultText: "the codec's max and one read",
       help: "bytes received and not yet handled", zero: .refused,
       assign: { configuration, value in configuration.maxReadBuffer = try bytes(value, "max_read_buffer") },
-      number: { $0.maxReadBuffer.map(Double.init) }),
+      read: { $0.maxReadBuffer.map { .integer(Int64($0)) } }),
     size("script_memory", \.scriptMemory, "64MiB", "memory of the node's script", zero: .none),
     duration("script_time", \.scriptTime, "1s", "of one uninterrupted run of script code", zero: .none),
   ]
@@ -100,7 +112,7 @@ extension NodeConfiguration {
     ConfigurationKey(
       name: name, kind: .count, defaultText: text, help: help, zero: .refused,
       assign: { configuration, value in configuration[keyPath: path] = try whole(value, name) },
-      number: { Double($0[keyPath: path]) })
+      read: { .integer(Int64($0[keyPath: path])) })
   }
 
   private static func size(
@@ -109,7 +121,7 @@ extension NodeConfiguration {
     ConfigurationKey(
       name: name, kind: .size, defaultText: text, help: help, zero: zero,
       assign: { configuration, value in configuration[keyPath: path] = try bytes(value, name) },
-      number: { Double($0[keyPath: path]) })
+      read: { .integer(Int64($0[keyPath: path])) })
   }
 
   private static func duration(
@@ -118,7 +130,7 @@ extension NodeConfiguration {
     ConfigurationKey(
       name: name, kind: .duration, defaultText: text, help: help, zero: zero,
       assign: { configuration, value in configuration[keyPath: path] = try time(value, name) },
-      number: { $0[keyPath: path] == .zero ? 0 : 1 })
+      read: { .number($0[keyPath: path].seconds) })
   }
 
   private static func wrong(_ key: String, _ expected: String, _ value: ConfigurationValue) -> NodeCoreError {
@@ -196,5 +208,12 @@ extension NodeConfiguration {
       }
     }
     return result
+  }
+}
+
+extension Duration {
+  var seconds: Double {
+    let (seconds, attoseconds) = components
+    return Double(seconds) + Double(attoseconds) / 1e18
   }
 }

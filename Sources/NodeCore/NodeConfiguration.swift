@@ -55,8 +55,7 @@ public struct NodeConfiguration: Sendable, Equatable {
       guard condition else { throw NodeCoreError(code: .configuration, message: "\(key): \(why)") }
     }
     for key in Self.keys where key.zero == .refused {
-      let value = key.number(of: self)
-      try require(value != 0, key.name, "0 makes no sense here; leave it out for the default (\(key.defaultText))")
+      try require(!key.isZero(in: self), key.name, "0 makes no sense here; leave it out for the default (\(key.defaultText))")
     }
     try require(outboundLowWater <= outboundHighWater, "outbound_low_water", "must not be above outbound_high_water")
     try require(listenerBacklog <= 65_535, "listener_backlog", "is at most 65535")

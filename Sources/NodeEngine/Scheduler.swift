@@ -4,6 +4,7 @@ public import NodeCore
 public struct MonotonicTime: Sendable, Hashable, Comparable {
   public var nanoseconds: Int64
   public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+  public var seconds: Double { Double(nanoseconds) / 1e9 }
   public static func < (a: MonotonicTime, b: MonotonicTime) -> Bool { a.nanoseconds < b.nanoseconds }
   public static func + (a: MonotonicTime, b: Duration) -> MonotonicTime {
     MonotonicTime(nanoseconds: a.nanoseconds + b.wholeNanoseconds)

@@ -1,5 +1,6 @@
-package import LuaHost
-package import NodeEngine
+import LuaHost
+import NodeCore
+import NodeEngine
 
 /// What a script has of one connection: its Lua handle, its codec and the runs that end with it.
 package final class ConnectionScript {
@@ -12,6 +13,8 @@ package final class ConnectionScript {
   /// The one handle the script sees, for as long as the engine knows the connection.
   private(set) var handle: LuaRef
   private let object: LuaObject
+  /// Tasks to wake when the connection ends.
+  var wokenAtEnd: [Int64] = []
   var framing: Framing?
   /// Frames go to `process_message` without passing through Lua first.
   var isDirect = false
@@ -33,10 +36,11 @@ package final class ConnectionScript {
     address = "\(connection.address)"
     let vm = hooks.runtime.vm
     do {
-      object = try vm.makeObject(tag: Self.tag, pointer: nil, metatable: nil)
+      let object = try vm.makeObject(tag: Self.tag)
+      self.object = object
       handle = try vm.callNowRef(
         hooks.glue.makeHandle,
-        arguments: { [address] pack in
+        { [address] pack in
           pack.ref(object.ref)
           pack.integer(Int64(connection.id.rawValue))
           pack.string(address)
@@ -46,8 +50,14 @@ package final class ConnectionScript {
     } catch {
       throw ScriptError(error)
     }
-    object.pointer = Unmanaged.passUnretained(self).toOpaque()
+    object.setPointer(Unmanaged.passUnretained(self).toOpaque())
     connection.owner = self
+    let handle = handle
+    do {
+      _ = try vm.callNow(hooks.glue.prepare) { $0.ref(handle) }
+    } catch {
+      throw ScriptError(error)
+    }
   }
 
   /// The connection a native was called on; nil if it is over.
@@ -95,7 +105,7 @@ package final class ConnectionScript {
     guard !isForgotten else { return }
     isForgotten = true
     endRuns(because: .closed(address), sticky: true)
-    object.pointer = nil
+    object.setPointer(nil)
     let vm = runtime.vm
     vm.release(object.ref)
     vm.release(handle)
@@ -105,6 +115,9 @@ package final class ConnectionScript {
 
   /// Raises `error` in every run that is parked, but for the one that handles the end itself.
   func endRuns(because error: ScriptError, sticky: Bool) {
+    let woken = wokenAtEnd
+    wokenAtEnd = []
+    for id in woken { runtime.wake(id) }
     for task in runs where sticky || task !== disconnectRun {
       runtime.cancel(task, with: error, sticky: sticky)
     }

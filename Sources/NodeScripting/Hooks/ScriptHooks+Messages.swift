@@ -26,9 +26,9 @@ extension ScriptHooks {
     while true {
       switch inbound.nextMessage() {
       case .message(let bytes):
-        let status = vm.deliver(task.thread, function: function, first: nodeHandle, second: handle, bytes: bytes)
+        let status = vm.deliver(task.thread, function, nodeHandle, handle, bytes)
         if status == .finished {
-          if side.hasRequests { break }
+          if side.hasRequests || !side.connection.isOpen || side.connection.isReadingPaused { break }
           continue
         }
         settleMessage(task, status, of: side)
@@ -38,12 +38,12 @@ extension ScriptHooks {
         return
       case .invalid(let message):
         runtime.recycle(task)
-        side.connection.abortDecoding(message)
+        side.connection.failDecoding(message)
         return
       }
-      // A hook began a request without waiting for it (from a task of its own): from here on messages are offered.
+      // A hook ended or paused the connection; or a request waits, so from here on messages are offered to it.
       runtime.recycle(task)
-      if let loop = side.loop { dispatch(loop, of: side) }
+      if side.hasRequests, side.connection.isOpen, let loop = side.loop { dispatch(loop, of: side) }
       return
     }
   }
@@ -54,7 +54,7 @@ extension ScriptHooks {
     task.connection = side
     let nodeHandle = nodeHandle
     let handle = side.handle
-    let status = runtime.vm.start(task.thread, function: loop) { pack in
+    let status = runtime.vm.start(task.thread, loop) { pack in
       pack.ref(nodeHandle)
       pack.ref(handle)
     }
@@ -74,7 +74,10 @@ extension ScriptHooks {
       endConnection(side, after: outcome)
       guard side.dispatch === task else { return }
       side.dispatch = nil
-      if side.connection.isOpen { side.connection.releaseMessages() }
+      guard side.connection.isOpen else { return }
+      side.connection.releaseMessages()
+      // What a request kept for later is not in the engine's buffer, so the engine does not ask for it.
+      if side.hasRequests, side.dispatch == nil, let loop = side.loop { dispatch(loop, of: side) }
     }
     runtime.settle(task, status)
     guard !isOver else { return }

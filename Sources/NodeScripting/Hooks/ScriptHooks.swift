@@ -1,4 +1,4 @@
-package import LuaHost
+import LuaHost
 package import NodeCore
 package import NodeEngine
 
@@ -8,7 +8,7 @@ package final class ScriptHooks: NodeHooks {
   let script: LoadedScript
   let glue: Glue
   let directory: NodeDirectory?
-  private(set) unowned var node: LocalNode
+  unowned let node: LocalNode
   private(set) var nodeHandle: LuaRef
   private var shutdownRun: ScriptTask?
   private var isStopped = false
@@ -30,7 +30,8 @@ package final class ScriptHooks: NodeHooks {
     if script.has("on_connect") { set.insert(.onConnect) }
     if script.has("on_disconnect") { set.insert(.onDisconnect) }
     if script.has("on_shutdown") { set.insert(.onShutdown) }
-    if script.has("process_message") || script.has("session") { set.insert(.messages) }
+    if script.has("process_message") { set.insert(.messages) }
+    if script.has("session") { set.insert(.session) }
     return set
   }
 
@@ -75,7 +76,7 @@ package final class ScriptHooks: NodeHooks {
 
   package func framing(for connection: Connection) throws(NodeError) -> Framing {
     do throws(ScriptError) {
-      return try scriptSide(of: connection).framing ?? Framing(.bytes)
+      return try scriptSide(of: connection).framing ?? .bytes
     } catch {
       throw error.asNodeError(.script)
     }
@@ -122,7 +123,6 @@ package final class ScriptHooks: NodeHooks {
     case .handshake: run = connection.flatMap(ConnectionScript.of)?.handshakeRun
     case .onDisconnect: run = connection.flatMap(ConnectionScript.of)?.disconnectRun
     case .onShutdown: run = shutdownRun
-    default: run = nil
     }
     guard let run else { return }
     let reason = ScriptError(code: .engine, kind: error.code.rawValue, message: error.message)

@@ -31,7 +31,7 @@ extension HostConn {
     let bytes = side.connection.inbound.bytes
     vm.setView(bytes)
     return call.returns { pack in
-      pack.ref(vm.viewRef)
+      pack.ref(vm.view)
       pack.integer(Int64(bytes.count))
     }
   }

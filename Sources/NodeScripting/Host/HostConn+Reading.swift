@@ -224,17 +224,3 @@ private final class PendingRead {
     }
   }
 }
-
-extension UnsafeRawBufferPointer {
-  /// Where `pattern` first stands at or after `start`, from the beginning of the buffer.
-  func firstIndex(of pattern: [UInt8], from start: Int) -> Int? {
-    guard count >= pattern.count else { return nil }
-    var index = start
-    while index <= count - pattern.count {
-      guard let next = self[index...(count - pattern.count)].firstIndex(of: pattern[0]) else { return nil }
-      if pattern.indices.allSatisfy({ self[next + $0] == pattern[$0] }) { return next }
-      index = next + 1
-    }
-    return nil
-  }
-}

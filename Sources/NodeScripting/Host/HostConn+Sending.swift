@@ -1,4 +1,5 @@
 import LuaHost
+import NodeCore
 import NodeEngine
 
 extension HostConn {
@@ -35,7 +36,7 @@ extension HostConn {
     case .queued: return call.returnTrue()
     case .full, .wait: return failed(call, "full")
     case .closed: return failed(call, "closed")
-    case .tooLarge(let max): return tooLarge(call, "try_send", bytes.count, max)
+    case .refused(let why): return refused(call, "try_send", why)
     }
   }
 
@@ -62,7 +63,7 @@ extension HostConn {
     switch outcome {
     case .queued: return call.returnTrue()
     case .closed: return framed ? failed(call, "closed") : call.raise("closed", "the connection is closed")
-    case .tooLarge(let max): return tooLarge(call, name, bytes.count, max)
+    case .refused(let why): return refused(call, name, why)
     case .wait, .full:
       // The string may be collected while its sender waits, so the waiting send keeps a copy.
       let pending = PendingSend(side.connection, Array(bytes), isFramed: framed)
@@ -90,8 +91,8 @@ extension HostConn {
         + "or give the script a codec that does (codec.map, codec.packed)")
   }
 
-  private static func tooLarge(_ call: LuaCall, _ name: String, _ count: Int, _ max: Int) -> Int32 {
-    call.raise("too_large", "conn:\(name): a message of \(count) bytes is over the codec's max of \(max)")
+  private static func refused(_ call: LuaCall, _ name: String, _ why: String) -> Int32 {
+    call.raise("too_large", "conn:\(name): \(why)")
   }
 }
 
@@ -133,8 +134,7 @@ private final class PendingSend {
     case .queued: finish { $0.boolean(true) }
     case .wait, .full: arm()
     case .closed: close()
-    case .tooLarge(let max):
-      wait?.fail(ScriptError(code: .script, kind: "too_large", message: "the message is over the codec's max of \(max)"))
+    case .refused(let why): wait?.fail(ScriptError(code: .script, kind: "too_large", message: why))
     }
   }
 

@@ -7,7 +7,8 @@ enum HostConn {
   static let natives: [(String, LuaNative)] =
     sending + reading + pulling + [
       ("pause", pause), ("resume", resume), ("disconnect", disconnect), ("abort", abort), ("stats", stats),
-      ("set_option", setOption), ("set_codec", setCodec), ("set_requests", setRequests),
+      ("set_option", setOption), ("set_codec", setCodec), ("set_requests", setRequests), ("is_open", isOpen),
+      ("is_reader", isReader), ("on_end", onEnd),
     ]
 
   private static let pause: LuaNative = { state in
@@ -62,7 +63,7 @@ enum HostConn {
     } else {
       return call.raise("usage", "set_option: \(name) cannot be a \(call.typeName(3))")
     }
-    do {
+    do throws(NodeError) {
       try side.connection.setOption(name, value)
       return call.returnTrue()
     } catch {
@@ -70,20 +71,16 @@ enum HostConn {
     }
   }
 
-  /// set_codec(conn, codec, loop?, direct): what `dispatch.bind` made of the codec
+  /// set_codec(conn, kind, max, width, endian, includes_header, delimiter, size, loop?, direct): what `dispatch.bind` made
   private static let setCodec: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else { return call.raise("closed", "the connection is closed") }
-    do throws(LuaError) {
-      let framing = try Framing(codec: call.plainFields(2, Framing.codecFields))
-      side.framing = framing
-      side.connection.framing = framing
-    } catch {
-      return call.raise("usage", error.message)
-    }
+    let framing = Framing(codecArguments: call, from: 2)
+    side.framing = framing
+    side.connection.framing = framing
     if let loop = side.loop { side.runtime.vm.release(loop) }
-    side.loop = call.isFunction(3) ? call.ref(3) : nil
-    side.isDirect = call.boolean(4) ?? false
+    side.loop = call.isFunction(9) ? call.ref(9) : nil
+    side.isDirect = call.boolean(10) ?? false
     return call.none()
   }
 
@@ -91,6 +88,29 @@ enum HostConn {
   private static let setRequests: LuaNative = { state in
     let call = LuaCall(state)
     ConnectionScript.of(call)?.hasRequests = call.boolean(2) ?? false
+    return call.none()
+  }
+
+  private static let isOpen: LuaNative = { state in
+    let call = LuaCall(state)
+    let isOpen = ConnectionScript.of(call)?.connection.isOpen ?? false
+    return call.returns { $0.boolean(isOpen) }
+  }
+
+  /// is_reader(conn) → whether the running task is the one that takes this connection's messages now
+  private static let isReader: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let side = ConnectionScript.of(call) else { return call.returns { $0.boolean(false) } }
+    let isReader = !side.connection.hasReader && side.mayRead(runtime: side.runtime)
+    return call.returns { $0.boolean(isReader) }
+  }
+
+  /// on_end(conn, task): the task is woken when the connection ends
+  private static let onEnd: LuaNative = { state in
+    let call = LuaCall(state)
+    if let side = ConnectionScript.of(call), let id = call.integer(2), !side.wokenAtEnd.contains(id) {
+      side.wokenAtEnd.append(id)
+    }
     return call.none()
   }
 

@@ -1,4 +1,4 @@
-import Logging
+package import Logging
 import LuaHost
 
 /// `host.log`: a script's log lines, with the node's and the connection's name on them.
@@ -16,7 +16,7 @@ enum HostLog {
     var metadata: Logger.Metadata = [:]
     if let peer = runtime.current?.connection?.address { metadata["peer"] = "\(peer)" }
     if !call.isNil(3) {
-      do {
+      do throws(LuaError) {
         for field in try call.plain(3).table?.fields ?? [] { metadata[field.key.description] = "\(field.value)" }
       } catch {
         return call.raise("usage", "log: the fields must be plain data: \(error.message)")

@@ -172,7 +172,7 @@ enum HostNode {
     }
     var arguments: [LuaValue] = []
     for index in 2..<max(2, call.argumentCount) {
-      do {
+      do throws(LuaError) {
         arguments.append(try call.plain(Int32(index) + 1))
       } catch {
         return call.raise("usage", "node:call: argument \(index - 1) cannot be handed over: \(error.message)")

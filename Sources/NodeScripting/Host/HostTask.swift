@@ -5,7 +5,7 @@ import NodeEngine
 enum HostTask {
   static let natives: [(String, LuaNative)] = [
     ("current", current), ("spawn", spawn), ("park", park), ("wake", wake), ("cancel", cancel), ("on_end", onEnd),
-    ("status", status),
+    ("status", status), ("report", report),
   ]
 
   /// current() → the id of the running task
@@ -44,11 +44,8 @@ enum HostTask {
   private static let wake: LuaNative = { state in
     let call = LuaCall(state)
     let runtime = ScriptRuntime.of(call)
-    guard let id = call.integer(1), let wait = runtime.tasks[id]?.wait, wait.what == "a task" else {
-      return call.returns { $0.boolean(false) }
-    }
-    wait.resume { _ in }
-    return call.returnTrue()
+    let isWoken = call.integer(1).map { runtime.wake($0) } ?? false
+    return call.returns { $0.boolean(isWoken) }
   }
 
   /// cancel(id, kind, message) → whether there was anything to cancel
@@ -76,6 +73,14 @@ enum HostTask {
     return call.returnTrue()
   }
 
+  /// report(error): the error of the task that ended last goes to the log
+  private static let report: LuaNative = { state in
+    let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
+    if let failure = runtime.lastFailure { runtime.report(failure) }
+    return call.none()
+  }
+
   /// status(id) → "running", "parked" or "ended"
   private static let status: LuaNative = { state in
     let call = LuaCall(state)
@@ -87,6 +92,14 @@ enum HostTask {
 }
 
 extension ScriptRuntime {
+  /// Wakes a task that parked in `host.task.park`.
+  @discardableResult
+  func wake(_ id: Int64) -> Bool {
+    guard let wait = tasks[id]?.wait, wait.what == "a task" else { return false }
+    wait.resume { _ in }
+    return true
+  }
+
   /// Makes a task of a function and its arguments, to start at the end of this tick.
   func spawn(_ references: [LuaRef]) -> Int64 {
     let task = takeTask(.task)
@@ -99,7 +112,7 @@ extension ScriptRuntime {
         self.finish(task, .failed(cancellation))
         return
       }
-      let status = self.vm.start(task.thread, function: references[0]) { pack in
+      let status = self.vm.start(task.thread, references[0]) { pack in
         for reference in references.dropFirst() { pack.ref(reference) }
       }
       self.settle(task, status)
@@ -118,9 +131,10 @@ extension ScriptRuntime {
     case .finished:
       values = task.thread.resultRefs()
       isFinished = true
-    case .failed:
+    case .failed(let error):
       values = task.failure.map { [$0] } ?? []
       task.failure = nil
+      lastFailure = error
       isFinished = false
     }
     for watcher in watchers {

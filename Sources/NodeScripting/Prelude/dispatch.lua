@@ -98,15 +98,17 @@ end
 
 local M = {}
 
--- offer(conn, message) → taken: replies that conn:request waits for go to it and not to the hook
-function M.bind(codec, process_message, offer)
+-- Replies that conn:request waits for go to it and not to the hook.
+function M.bind(codec, process_message, conn_lib)
   local pull = pull_of(codec)
   local binding = { pull = pull, encode = codec.encode, codec = codec }
   if process_message then
-    local dispatching = host.conn.dispatching
+    local dispatching, set_requests = host.conn.dispatching, host.conn.set_requests
+    local next_of, offer, is_pending = conn_lib.pull, conn_lib.offer, conn_lib.is_pending
     binding.loop = function(node, conn)
+      if not is_pending(conn) then set_requests(conn, false) end
       while dispatching(conn) do
-        local found, message = pull(conn)
+        local found, message = next_of(conn)
         if not found then return end
         if not offer(conn, message) then process_message(node, conn, message) end
       end

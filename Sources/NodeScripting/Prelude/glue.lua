@@ -13,14 +13,13 @@ local bindings = setmetatable({}, { __mode = "k" }) -- codec → binding, made o
 function M.make_node(fields, config, prepared)
   script = prepared
   node = node_lib.make(fields, config)
-  node.codec_of_script = nil
   return node
 end
 
 local function bound(codec)
   local binding = bindings[codec]
   if not binding then
-    binding = dispatch.bind(codec, script.process_message, conn_lib.offer)
+    binding = dispatch.bind(codec, script.process_message, conn_lib)
     bindings[codec] = binding
   end
   return binding
@@ -32,7 +31,8 @@ local function set_codec(conn, codec)
   end
   local binding = bound(codec)
   conn_lib.bind(conn, binding)
-  host.conn.set_codec(conn, codec, binding.loop, binding.direct)
+  host.conn.set_codec(conn, codec.kind, codec.max, codec.width, codec.endian, codec.length_includes_header,
+    codec.delimiter, codec.size, binding.loop, binding.direct)
 end
 
 function M.make_handle(object, id, address, local_address, side)
@@ -42,18 +42,26 @@ end
 -- The codec of a script that has one for all connections, as soon as the handle stands: a handshake may use it.
 function M.prepare(conn)
   local codec = script.codec
-  if type(codec) ~= "function" then set_codec(conn, codec or codec_lib.bytes()) end
+  if type(codec) ~= "function" then set_codec(conn, M.shared_codec()) end
 end
 
 function M.handshake(handle, conn)
   if script.handshake then
     local peer = script.handshake(handle, conn)
-    if peer ~= nil then conn.peer = peer end
+    if peer ~= nil then conn_lib.set_peer(conn, peer) end
   end
   if type(script.codec) == "function" then set_codec(conn, script.codec(handle, conn)) end
 end
 
 M.set_codec = set_codec
+
+-- The codec all connections of the script share; nil where each chooses its own.
+local fallback
+function M.shared_codec()
+  if type(script.codec) == "function" then return nil end
+  fallback = fallback or codec_lib.bytes()
+  return script.codec or fallback
+end
 
 function M.start(handle)
   if script.init then script.init(handle, handle.args) end

@@ -1,5 +1,6 @@
 package import Logging
 package import LuaHost
+import NodeCore
 package import NodeEngine
 
 /// A Lua VM that can wait: tasks, parking, timers, modules and logging on a scheduler. It knows no network.
@@ -18,6 +19,12 @@ package final class ScriptRuntime {
   package var onUnhandledError: ((ScriptError) -> Void)?
 
   var modules: ModuleLoader
+  var generator: SeededGenerator
+  var lastFailure: ScriptError?
+  /// `host` as the shipped Lua sees it, and its chunks by name.
+  var host = LuaRef.none
+  var chunks: [String: LuaRef] = [:]
+  var extraModules: [String: [UInt8]] = [:]
   var timers = TimerTable()
   var tasks: [Int64: ScriptTask] = [:]
   /// Ends the VM's part: no run starts any more.
@@ -39,6 +46,7 @@ package final class ScriptRuntime {
     self.logger = logger
     isTrusted = trusted
     modules = ModuleLoader(root: root)
+    generator = scheduler.makeGenerator(purpose: "script")
     anchor = .allocate(capacity: 1)
     anchor.initialize(to: nil)
     do {
@@ -61,10 +69,8 @@ package final class ScriptRuntime {
     call.context!.assumingMemoryBound(to: Unmanaged<ScriptRuntime>?.self).pointee!.takeUnretainedValue()
   }
 
-  // MARK-free: the pool
-
   func takeTask(_ purpose: RunPurpose) -> ScriptTask {
-    let task = idle.popLast() ?? ScriptTask(thread: vm.takeThread())
+    let task = idle.popLast() ?? ScriptTask(thread: vm.makeThread()!)
     task.thread.owner = task
     task.purpose = purpose
     task.isLive = true
@@ -78,7 +84,7 @@ package final class ScriptRuntime {
       idle.append(task)
     } else {
       task.thread.owner = nil
-      vm.recycle(task.thread)
+      vm.free(task.thread)
     }
   }
 
@@ -105,7 +111,7 @@ package final class ScriptRuntime {
     let task = takeTask(purpose)
     task.connection = connection
     task.completion = completion
-    settle(task, vm.start(task.thread, function: function, arguments: arguments))
+    settle(task, vm.start(task.thread, function, arguments))
     return task
   }
 
@@ -125,12 +131,13 @@ package final class ScriptRuntime {
     case .finished:
       finish(task, .finished)
     case .failed:
-      let error = ScriptError(task.thread.takeError(), hook: task.purpose.name, peer: task.connection?.address)
-      finish(task, .failed(error))
+      let (error, value) = task.thread.takeFailure()
+      task.failure = value
+      finish(task, .failed(ScriptError(error, hook: task.purpose.name, peer: task.connection?.address)))
     }
   }
 
-  private func finish(_ task: ScriptTask, _ outcome: RunOutcome) {
+  func finish(_ task: ScriptTask, _ outcome: RunOutcome) {
     parked[ObjectIdentifier(task)] = nil
     let completion = task.completion
     task.completion = nil
@@ -140,6 +147,8 @@ package final class ScriptRuntime {
       report(error)
     }
     notifyWatchers(of: task, outcome)
+    if let failure = task.failure { vm.release(failure) }
+    task.failure = nil
     recycle(task)
   }
 

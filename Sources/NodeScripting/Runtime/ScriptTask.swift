@@ -41,6 +41,8 @@ package final class ScriptTask {
   /// Runs when a spawned task ends, in the order they were asked for.
   var watchers: [LuaRef] = []
   var isLive = false
+  /// The error value of a failed run, while its watchers are told.
+  var failure: LuaRef?
 
   init(thread: LuaThread) {
     self.thread = thread

@@ -1,4 +1,5 @@
 package import LuaHost
+import NodeEngine
 
 /// A parked call: what a native hands to the outside so that it can be answered later, once.
 package final class ScriptWait {
@@ -17,7 +18,7 @@ package final class ScriptWait {
 
   /// The parked call returns these values.
   package func resume(_ values: @escaping (inout LuaPack) -> Void) {
-    answer { $0.vm.resume($1.thread, with: values) }
+    answer { $0.vm.resume($1.thread, values) }
   }
 
   /// The parked call raises this error.

@@ -1,0 +1,38 @@
+import LuaHost
+import NodeEngine
+
+/// What the outside asks of a running script.
+extension ScriptHooks {
+  func answer(
+    _ function: LuaRef, _ purpose: RunPurpose, _ arguments: (inout LuaPack) -> Void,
+    _ completion: @escaping (Result<[LuaValue], ScriptError>) -> Void
+  ) {
+    guard !runtime.isStopped else {
+      return completion(.failure(ScriptError(code: .engine, kind: "shutdown", message: "the node \(node.name) has stopped")))
+    }
+    runtime.run(function, purpose, arguments: arguments) { task, outcome in
+      switch outcome {
+      case .finished:
+        do throws(LuaError) {
+          completion(.success(try task.thread.results()))
+        } catch {
+          completion(.failure(ScriptError(error, hook: purpose.name)))
+        }
+      case .failed(let error): completion(.failure(error))
+      }
+    }
+  }
+
+  /// Code from outside as a function of the node: as an expression where it is one, else as statements.
+  func compile(_ code: String) throws(ScriptError) -> LuaRef {
+    let head = "local node = ... return function(...) "
+    do throws(LuaError) {
+      if let expression = try? runtime.vm.load(head + "return " + code + "\nend", chunkName: "=(code)") {
+        return expression
+      }
+      return try runtime.vm.load(head + code + "\nend", chunkName: "=(code)")
+    } catch {
+      throw ScriptError(error, code: .load)
+    }
+  }
+}

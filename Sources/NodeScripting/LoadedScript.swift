@@ -1,0 +1,200 @@
+import Logging
+import LuaHost
+import NodeCore
+import NodeEngine
+
+/// The Lua functions between a script and the engine's hooks; see `glue.lua`.
+struct Glue {
+  let makeNode: LuaRef
+  let makeHandle: LuaRef
+  let prepare: LuaRef
+  let handshake: LuaRef
+  let start: LuaRef
+  let call: LuaRef
+  let evaluate: LuaRef
+
+  init(_ runtime: ScriptRuntime) throws(ScriptError) {
+    func function(_ name: String, _ table: LuaRef) throws(ScriptError) -> LuaRef {
+      guard let ref = runtime.vm.field(table, name) else { throw ScriptError(code: .load, message: "glue.\(name) is missing") }
+      return ref
+    }
+    let table: LuaRef
+    do {
+      table = try runtime.chunk("glue")
+    } catch {
+      throw ScriptError(error, code: .load)
+    }
+    makeNode = try function("make_node", table)
+    makeHandle = try function("make_handle", table)
+    prepare = try function("prepare", table)
+    handshake = try function("handshake", table)
+    start = try function("start", table)
+    call = try function("call", table)
+    evaluate = try function("evaluate", table)
+  }
+}
+
+/// A script whose top level has run and whose table is in order. No network yet.
+package final class LoadedScript {
+  let runtime: ScriptRuntime
+  let glue: Glue
+  let source: ScriptSource
+  let declaration: ScriptDeclaration
+  private(set) var configuration = NodeConfiguration()
+  private let table: LuaRef
+  private let arguments: LuaRef
+  private let functions: [String: LuaRef]
+
+  private init(
+    runtime: ScriptRuntime, source: ScriptSource, table: LuaRef, declaration: ScriptDeclaration, options: ScriptOptions
+  ) throws(ScriptError) {
+    self.runtime = runtime
+    self.source = source
+    self.table = table
+    self.declaration = declaration
+    glue = try Glue(runtime)
+    var functions: [String: LuaRef] = [:]
+    for name in declaration.hooks { functions[name] = runtime.vm.field(table, name) }
+    self.functions = functions
+    arguments = try Self.arguments(runtime, table, options.arguments, source)
+    configuration = try Self.configuration(of: declaration, options, source)
+  }
+
+  func has(_ name: String) -> Bool { declaration.hooks.contains(name) }
+  func function(_ name: String) -> LuaRef? { functions[name] }
+  lazy var processMessage: LuaRef? = functions["process_message"]
+  var codecIsChosenPerConnection: Bool { declaration.codec == .perConnection }
+
+  func makeNodeHandle(name: String, id: UInt64) throws(ScriptError) -> LuaRef {
+    let vm = runtime.vm
+    do throws(LuaError) {
+      let fields = try vm.newTable()
+      try vm.setField(fields, "name") { $0.string(name) }
+      try vm.setField(fields, "id") { $0.integer(Int64(id)) }
+      try vm.setField(fields, "args") { $0.ref(arguments) }
+      let values = configuration.asLuaValue
+      defer { vm.release(fields) }
+      return try vm.callNowRef(glue.makeNode) { pack in
+        pack.ref(fields)
+        pack.value(values)
+        pack.ref(table)
+      }
+    } catch {
+      throw ScriptError(error, code: .load)
+    }
+  }
+
+  // Loading
+
+  /// Loads and validates a script on the scheduler's loop; its top level may wait.
+  static func load(
+    _ source: ScriptSource, options: ScriptOptions, environment: NodeEnvironment,
+    completion: @escaping (Result<LoadedScript, ScriptError>) -> Void
+  ) {
+    func fail(_ error: ScriptError) { completion(.failure(error)) }
+    do throws(ScriptError) {
+      var limits = NodeConfiguration()
+      // What the script itself asks for is not known yet; what its caller sets is.
+      for (key, value) in options.configuration where key.hasPrefix("script_") { try? limits.set(key, to: value) }
+      var logger = environment.logger
+      logger[metadataKey: "node"] = "\(options.name ?? source.fileName)"
+      let runtime = try ScriptRuntime(
+        scheduler: environment.scheduler, logger: logger,
+        limits: LuaLimits(memory: limits.scriptMemory, time: limits.scriptTime), trusted: options.isTrusted,
+        root: SearchPath([source.directory]))
+      try runtime.installNodeLibrary()
+      let main = try runtime.load(source)
+      runtime.run(main, .script) { task, outcome in
+        runtime.vm.release(main)
+        do throws(ScriptError) {
+          if case .failed(var error) = outcome {
+            error.code = error.code == .budget ? .budget : .load
+            throw error
+          }
+          let results = task.thread.resultRefs()
+          let declaration = try ScriptDeclaration(of: results.first, in: runtime, source)
+          if let problem = declaration.problems.first {
+            throw ScriptError(code: .load, message: problem.message, location: problem.location)
+          }
+          completion(.success(try LoadedScript(
+            runtime: runtime, source: source, table: results[0], declaration: declaration, options: options)))
+        } catch {
+          completion(.failure(error))
+        }
+      }
+    } catch {
+      fail(error)
+    }
+  }
+
+  /// Only looks: the declaration with all its problems.
+  static func inspect(
+    _ source: ScriptSource, environment: NodeEnvironment,
+    completion: @escaping (Result<ScriptDeclaration, ScriptError>) -> Void
+  ) {
+    do throws(ScriptError) {
+      let runtime = try ScriptRuntime(
+        scheduler: environment.scheduler, logger: environment.logger, limits: LuaLimits(), trusted: false,
+        root: SearchPath([source.directory]))
+      try runtime.installNodeLibrary()
+      let main = try runtime.load(source)
+      runtime.run(main, .script) { task, outcome in
+        completion(
+          Result { () throws(ScriptError) in
+            if case .failed(var error) = outcome {
+              error.code = .load
+              throw error
+            }
+            return try ScriptDeclaration(of: task.thread.resultRefs().first, in: runtime, source)
+          })
+        runtime.scheduler.defer { runtime.stop() }
+      }
+    } catch {
+      completion(.failure(error))
+    }
+  }
+
+  private static func arguments(
+    _ runtime: ScriptRuntime, _ table: LuaRef, _ given: [String: LuaValue], _ source: ScriptSource
+  ) throws(ScriptError) -> LuaRef {
+    let vm = runtime.vm
+    do throws(LuaError) {
+      let library = try runtime.chunk("script")
+      guard let convert = vm.field(library, "arguments") else { return LuaRef.none }
+      let declared = vm.field(table, "args")
+      defer {
+        vm.release(convert)
+        declared.map { vm.release($0) }
+      }
+      let values = LuaTable(fields: given.keys.sorted().map { LuaField(key: LuaValue($0), value: given[$0]!) })
+      return try vm.callNowRef(convert) { pack in
+        if let declared { pack.ref(declared) } else { pack.nil() }
+        pack.value(.table(values))
+      }
+    } catch {
+      throw ScriptError(code: .configuration, message: error.message, location: source.path)
+    }
+  }
+
+  /// Defaults, then the script's `config`, then what the caller sets.
+  private static func configuration(
+    of declaration: ScriptDeclaration, _ options: ScriptOptions, _ source: ScriptSource
+  ) throws(ScriptError) -> NodeConfiguration {
+    var configuration = options.defaults
+    for (key, value) in declaration.configuration {
+      do {
+        try configuration.set(key, to: value)
+      } catch {
+        throw ScriptError(
+          code: .configuration, message: "config: \(error.message)", location: source.location(ofKey: key))
+      }
+    }
+    do throws(NodeCoreError) {
+      for (key, value) in options.configuration { try configuration.set(key, to: value) }
+      if let name = options.name { configuration.name = name }
+      return try configuration.validated()
+    } catch {
+      throw ScriptError(code: .configuration, message: error.message)
+    }
+  }
+}

@@ -1,7 +1,0 @@
-/// Carries a value that belongs to one scheduler's loop through code that runs elsewhere.
-///
-/// Unchecked: whoever takes the value out does so on that loop. The scheduler's `execute` is the only way we do.
-package struct LoopBound<Value>: @unchecked Sendable {
-  package let value: Value
-  package init(_ value: Value) { self.value = value }
-}

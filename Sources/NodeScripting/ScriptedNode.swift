@@ -1,0 +1,166 @@
+public import LuaHost
+public import NodeCore
+public import NodeEngine
+
+/// How a script is to be run.
+public struct ScriptOptions: Sendable {
+  /// What the configuration starts from, before the script's own `config`.
+  public var defaults = NodeConfiguration()
+  /// Set over the script's own `config`.
+  public var configuration: [(key: String, value: ConfigurationValue)] = []
+  /// The script's declared arguments; texts are converted to the declared types.
+  public var arguments: [String: LuaValue] = [:]
+  /// All of Lua's libraries, for scripts that are trusted with the machine.
+  public var isTrusted = false
+  public var name: String?
+
+  public init() {}
+}
+
+/// A node whose logic is a Lua script.
+public final class ScriptedNode: Sendable {
+  public let node: Node
+  public let name: String
+  public let declaration: ScriptDeclaration
+  private let hooks: LoopBound<ScriptHooks>
+  private let scheduler: any Scheduler
+  private let directory: NodeDirectory?
+
+  private init(_ node: Node, _ hooks: LoopBound<ScriptHooks>, _ declaration: ScriptDeclaration, _ environment: NodeEnvironment, _ directory: NodeDirectory?) {
+    self.node = node
+    self.hooks = hooks
+    self.declaration = declaration
+    self.directory = directory
+    name = node.name
+    scheduler = environment.scheduler
+  }
+
+  /// Loads and validates a script: its top level runs, without network.
+  ///
+  /// - Throws: ``ScriptError`` that names file and line, and what to do.
+  public static func load(
+    _ source: ScriptSource, options: ScriptOptions = ScriptOptions(), environment: NodeEnvironment,
+    directory: NodeDirectory? = nil
+  ) async throws(ScriptError) -> ScriptedNode {
+    let result: Result<LoopBound<LoadedScript>, ScriptError> = await withCheckedContinuation { continuation in
+      environment.scheduler.execute {
+        LoadedScript.load(source, options: options, environment: environment) {
+          continuation.resume(returning: $0.map { LoopBound($0) })
+        }
+      }
+    }
+    let script = try result.get()
+    // The node's parts are made on its loop, where everything of the script belongs.
+    let made: Result<ScriptedNode, ScriptError> = await withCheckedContinuation { continuation in
+      environment.scheduler.execute {
+        continuation.resume(returning: Result { () throws(ScriptError) in try make(script.value, environment, directory) })
+      }
+    }
+    return try made.get()
+  }
+
+  private static func make(
+    _ script: LoadedScript, _ environment: NodeEnvironment, _ directory: NodeDirectory?
+  ) throws(ScriptError) -> ScriptedNode {
+    let bound = LoopBound(script)
+    let box = HooksBox()
+    do {
+      let node = try Node(configuration: script.configuration, environment: environment) { local in
+        let hooks = try ScriptHooks(bound.value, node: local, directory: directory)
+        box.hooks = LoopBound(hooks)
+        return hooks
+      }
+      let scripted = ScriptedNode(node, box.hooks!, script.declaration, environment, directory)
+      if let directory, !directory.insert(scripted) {
+        throw ScriptError(
+          code: .configuration, message: "a node named \"\(node.name)\" runs already; give this one another --name")
+      }
+      return scripted
+    } catch let error as ScriptError {
+      throw error
+    } catch let error as NodeError {
+      throw error.cause as? ScriptError ?? ScriptError(code: .configuration, message: error.message)
+    } catch {
+      throw ScriptError(code: .load, message: "\(error)")
+    }
+  }
+
+  /// Loads a script only to see what it declares; every mistake that can be found without running hooks is listed.
+  public static func inspect(
+    _ source: ScriptSource, environment: NodeEnvironment
+  ) async throws(ScriptError) -> ScriptDeclaration {
+    let result: Result<ScriptDeclaration, ScriptError> = await withCheckedContinuation { continuation in
+      environment.scheduler.execute {
+        LoadedScript.inspect(source, environment: environment) { continuation.resume(returning: $0) }
+      }
+    }
+    return try result.get()
+  }
+
+  /// `init`, then the listener.
+  public func start() async throws(ScriptError) {
+    do {
+      try await node.start()
+    } catch {
+      directory?.remove(self)
+      throw error.cause as? ScriptError ?? ScriptError(code: .engine, kind: error.code.rawValue, message: error.message)
+    }
+  }
+
+  /// Runs one of the script's `calls`; plain data in and out.
+  public func call(_ name: String, _ arguments: [LuaValue] = []) async throws(ScriptError) -> [LuaValue] {
+    let hooks = hooks
+    return try await run(RunPurpose("call \(name)"), { hooks.value.glue.call }) { pack in
+      pack.string(name)
+      for argument in arguments { pack.value(argument) }
+    }
+  }
+
+  /// Runs Lua code inside the node: an expression or statements, with `node` in scope and the arguments as `...`.
+  public func evaluate(_ code: String, _ arguments: [LuaValue] = []) async throws(ScriptError) -> [LuaValue] {
+    let hooks = hooks
+    let scheduler = scheduler
+    let compiled: Result<LuaRef, ScriptError> = await withCheckedContinuation { continuation in
+      scheduler.execute {
+        continuation.resume(returning: Result { () throws(ScriptError) in try hooks.value.compile(code) })
+      }
+    }
+    let chunk = try compiled.get()
+    defer { scheduler.execute { hooks.value.runtime.vm.release(chunk) } }
+    return try await run(RunPurpose("evaluated code"), { hooks.value.glue.evaluate }) { pack in
+      pack.ref(chunk)
+      for argument in arguments { pack.value(argument) }
+    }
+  }
+
+  private func run(
+    _ purpose: RunPurpose, _ function: @escaping @Sendable () -> LuaRef,
+    _ arguments: @escaping @Sendable (inout LuaPack) -> Void
+  ) async throws(ScriptError) -> [LuaValue] {
+    let hooks = hooks
+    let scheduler = scheduler
+    let result: Result<[LuaValue], ScriptError> = await withCheckedContinuation { continuation in
+      scheduler.execute {
+        hooks.value.answer(function(), purpose, arguments) { continuation.resume(returning: $0) }
+      }
+    }
+    return try result.get()
+  }
+
+  /// In order: `on_shutdown`, `on_disconnect` for every connection, what is queued, the port.
+  public func shutDown() async {
+    await node.shutDown()
+    directory?.remove(self)
+  }
+
+  /// Cuts everything at once, without hooks, as a crash would.
+  public func crash() async {
+    await node.crash()
+    directory?.remove(self)
+  }
+}
+
+private final class HooksBox: @unchecked Sendable {
+  // Written and read in one call on the loop.
+  var hooks: LoopBound<ScriptHooks>?
+}
