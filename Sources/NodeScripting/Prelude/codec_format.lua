@@ -9,7 +9,8 @@
 local host = ...
 local base = host.lib.codec_base
 local error, pcall = error, pcall
-local format, packsize, match, sub = string.format, string.packsize, string.match, string.sub
+local format, match, sub = string.format, string.match, string.sub
+local packsize, unpack = string.packsize, string.unpack
 
 local M = {}
 
@@ -87,7 +88,7 @@ local function measure_runs(runs, max)
         at = at + run.size
         if available < at - 1 then return nil, at - 1 end
         if run.kind == "string" then
-          local length = view:unpack(run.layout, at - run.size)
+          local length = unpack(run.layout, view:bytes(at - run.size, run.size))
           if length < 0 or length > max then
             base.invalid(format("a text of %s bytes is over the max of %d", length < 0 and "over 2^63" or length, max))
           end

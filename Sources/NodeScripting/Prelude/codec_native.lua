@@ -31,7 +31,7 @@ local function prefixed_piece(width, endian, extra, max)
   local piece = {}
   function piece.measure(view, at)
     if #view < at + width - 1 then return nil, at + width - 1 end
-    local length = view:unpack(layout, at) - extra
+    local length = unpack(layout, view:bytes(at, width)) - extra
     if length < 0 or length > max then base.invalid(format("a length of %d is not one of 0 to %d", length, max)) end
     local last = at + width - 1 + length
     if #view < last then return nil, last end

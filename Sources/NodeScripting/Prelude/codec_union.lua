@@ -52,7 +52,7 @@ local function union_piece(options, tag_size, layout, max, what)
 
   function piece.measure(view, at)
     if #view < at + tag_size - 1 then return nil, at + tag_size - 1 end
-    local variant = variant_at((view:unpack(layout, at)))
+    local variant = variant_at((unpack(layout, view:bytes(at, tag_size))))
     if not variant.piece then return at + tag_size end
     return variant.piece.measure(view, at + tag_size)
   end
