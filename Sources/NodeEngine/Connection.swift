@@ -104,6 +104,7 @@ public final class Connection {
   public var isOpen: Bool { phase == .live || phase == .settingUp }
   /// Live, or in its `on_disconnect`.
   public var isRegistered: Bool { phase == .live || phase == .disconnecting }
+  package var phaseIsLive: Bool { phase == .live }
   public var hasReader: Bool { reader != nil }
 
   public var statistics: TrafficStatistics {

@@ -12,6 +12,10 @@ struct Glue {
   let start: LuaRef
   let call: LuaRef
   let evaluate: LuaRef
+  let examine: LuaRef
+  let arguments: LuaRef
+  let held: LuaRef
+  let closed: LuaRef
 
   init(_ runtime: ScriptRuntime) throws(ScriptError) {
     func function(_ name: String, _ table: LuaRef) throws(ScriptError) -> LuaRef {
@@ -31,6 +35,10 @@ struct Glue {
     start = try function("start", table)
     call = try function("call", table)
     evaluate = try function("evaluate", table)
+    examine = try function("examine", table)
+    arguments = try function("arguments", table)
+    held = try function("held", table)
+    closed = try function("closed", table)
   }
 }
 
@@ -46,17 +54,18 @@ package final class LoadedScript {
   private let functions: [String: LuaRef]
 
   private init(
-    runtime: ScriptRuntime, source: ScriptSource, table: LuaRef, declaration: ScriptDeclaration, options: ScriptOptions
+    runtime: ScriptRuntime, glue: Glue, source: ScriptSource, table: LuaRef, declaration: ScriptDeclaration,
+    options: ScriptOptions
   ) throws(ScriptError) {
     self.runtime = runtime
     self.source = source
     self.table = table
     self.declaration = declaration
-    glue = try Glue(runtime)
+    self.glue = glue
     var functions: [String: LuaRef] = [:]
     for name in declaration.hooks { functions[name] = runtime.vm.field(table, name) }
     self.functions = functions
-    arguments = try Self.arguments(runtime, table, options.arguments, source)
+    arguments = try Self.arguments(runtime, glue, table, options.arguments, source)
     configuration = try Self.configuration(of: declaration, options, source)
   }
 
@@ -102,25 +111,16 @@ package final class LoadedScript {
         scheduler: environment.scheduler, logger: logger,
         limits: LuaLimits(memory: limits.scriptMemory, time: limits.scriptTime), trusted: options.isTrusted,
         root: SearchPath([source.directory]))
-      try runtime.installNodeLibrary()
-      let main = try runtime.load(source)
-      runtime.run(main, .script) { task, outcome in
-        runtime.vm.release(main)
-        do throws(ScriptError) {
-          if case .failed(var error) = outcome {
-            error.code = error.code == .budget ? .budget : .load
-            throw error
-          }
-          let results = task.thread.resultRefs()
-          let declaration = try ScriptDeclaration(of: results.first, in: runtime, source)
-          if let problem = declaration.problems.first {
-            throw ScriptError(code: .load, message: problem.message, location: problem.location)
-          }
-          completion(.success(try LoadedScript(
-            runtime: runtime, source: source, table: results[0], declaration: declaration, options: options)))
-        } catch {
-          completion(.failure(error))
-        }
+      try examine(source, runtime) { result in
+        completion(
+          Result { () throws(ScriptError) in
+            let (glue, table, declaration) = try result.get()
+            if let problem = declaration.problems.first {
+              throw ScriptError(code: .load, message: problem.message, location: problem.location)
+            }
+            return try LoadedScript(
+              runtime: runtime, glue: glue, source: source, table: table, declaration: declaration, options: options)
+          })
       }
     } catch {
       fail(error)
@@ -136,17 +136,8 @@ package final class LoadedScript {
       let runtime = try ScriptRuntime(
         scheduler: environment.scheduler, logger: environment.logger, limits: LuaLimits(), trusted: false,
         root: SearchPath([source.directory]))
-      try runtime.installNodeLibrary()
-      let main = try runtime.load(source)
-      runtime.run(main, .script) { task, outcome in
-        completion(
-          Result { () throws(ScriptError) in
-            if case .failed(var error) = outcome {
-              error.code = .load
-              throw error
-            }
-            return try ScriptDeclaration(of: task.thread.resultRefs().first, in: runtime, source)
-          })
+      try examine(source, runtime) { result in
+        completion(result.map { $0.declaration })
         runtime.scheduler.defer { runtime.stop() }
       }
     } catch {
@@ -154,21 +145,44 @@ package final class LoadedScript {
     }
   }
 
+  private typealias Examined = (glue: Glue, table: LuaRef, declaration: ScriptDeclaration)
+
+  /// Runs the script's top level and looks at the table it returns.
+  private static func examine(
+    _ source: ScriptSource, _ runtime: ScriptRuntime, completion: @escaping (Result<Examined, ScriptError>) -> Void
+  ) throws(ScriptError) {
+    let glue = try Glue(runtime)
+    let main = try runtime.load(source)
+    runtime.run(main, .script) { task, outcome in
+      runtime.vm.release(main)
+      completion(
+        Result { () throws(ScriptError) in
+          if case .failed(var error) = outcome {
+            if error.code != .budget { error.code = .load }
+            throw error
+          }
+          let value = task.thread.resultRefs().first
+          let examined: LuaRef
+          do throws(LuaError) {
+            examined = try runtime.vm.callNowRef(glue.examine) { pack in
+              if let value { pack.ref(value) } else { pack.nil() }
+            }
+          } catch {
+            throw ScriptError(error, code: .load)
+          }
+          let table = runtime.vm.field(examined, "prepared") ?? .none
+          return (glue, table, try ScriptDeclaration(examined, in: runtime, source))
+        })
+    }
+  }
+
   private static func arguments(
-    _ runtime: ScriptRuntime, _ table: LuaRef, _ given: [String: LuaValue], _ source: ScriptSource
+    _ runtime: ScriptRuntime, _ glue: Glue, _ table: LuaRef, _ given: [String: LuaValue], _ source: ScriptSource
   ) throws(ScriptError) -> LuaRef {
-    let vm = runtime.vm
-    do throws(LuaError) {
-      let library = try runtime.chunk("script")
-      guard let convert = vm.field(library, "arguments") else { return LuaRef.none }
-      let declared = vm.field(table, "args")
-      defer {
-        vm.release(convert)
-        declared.map { vm.release($0) }
-      }
-      let values = LuaTable(fields: given.keys.sorted().map { LuaField(key: LuaValue($0), value: given[$0]!) })
-      return try vm.callNowRef(convert) { pack in
-        if let declared { pack.ref(declared) } else { pack.nil() }
+    let values = LuaTable(fields: given.keys.sorted().map { LuaField(key: LuaValue($0), value: given[$0]!) })
+    do {
+      return try runtime.vm.callNowRef(glue.arguments) { pack in
+        pack.ref(table)
         pack.value(.table(values))
       }
     } catch {

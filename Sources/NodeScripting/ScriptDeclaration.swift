@@ -30,65 +30,45 @@ public struct ScriptDeclaration: Sendable {
   public private(set) var configuration: [(key: String, value: ConfigurationValue)] = []
   public private(set) var problems: [ScriptProblem] = []
 
-  static let hookNames = [
-    "init", "handshake", "on_connect", "process_message", "session", "on_disconnect", "on_shutdown",
-  ]
-
-  init(of table: LuaRef?, in runtime: ScriptRuntime, _ source: ScriptSource) throws(ScriptError) {
-    let vm = runtime.vm
+  /// - Parameter examined: what `glue.examine` made of the script's table.
+  init(_ examined: LuaRef, in runtime: ScriptRuntime, _ source: ScriptSource) throws(ScriptError) {
+    func plain(_ name: String) throws(LuaError) -> LuaTable {
+      guard let ref = runtime.vm.field(examined, name) else { return LuaTable() }
+      defer { runtime.vm.release(ref) }
+      return try runtime.vm.plain(ref).table ?? LuaTable()
+    }
     do throws(LuaError) {
-      let library = try runtime.chunk("script")
-      let value = table ?? LuaRef.none
-      func ask(_ name: String, _ argument: LuaRef?) throws(LuaError) -> [LuaValue] {
-        guard let function = vm.field(library, name) else { return [] }
-        defer { vm.release(function) }
-        return try vm.callNow(function) { pack in
-          if let argument, !argument.isNone { pack.ref(argument) } else { pack.nil() }
-        }
+      for problem in try plain("problems").array {
+        guard let fields = problem.table, let message = fields["message"].text else { continue }
+        let key = fields["key"].text ?? ""
+        problems.append(
+          ScriptProblem(location: source.location(ofKey: key), message: key.isEmpty ? message : "\(key): \(message)"))
       }
-      note(try ask("validate", value), source)
-      guard let table, problems.isEmpty else { return }
-      for name in Self.hookNames {
-        if let ref = vm.field(table, name) {
-          hooks.append(name)
-          vm.release(ref)
-        }
-      }
-      let plain = try ask("outline", table).first?.table ?? LuaTable()
-      name = plain["name"].text
-      version = plain["version"].int
-      codec = plain["codec"].text == "function" ? .perConnection : plain["codec"].isNil ? .none : .shared
-      calls = plain["calls"].table?.array.compactMap(\.text) ?? []
-      timers = plain["timers"].table?.array.compactMap(\.text) ?? []
-      let declared = vm.field(table, "args")
-      let described = try ask("describe", declared)
-      if let declared { vm.release(declared) }
-      for entry in described.first?.table?.array ?? [] {
+      let outline = try plain("outline")
+      name = outline["name"].text
+      version = outline["version"].int
+      hooks = Self.texts(outline["hooks"])
+      codec = outline["codec"].text == "function" ? .perConnection : outline["codec"].isNil ? .none : .shared
+      calls = Self.texts(outline["calls"])
+      timers = Self.texts(outline["timers"])
+      for entry in outline["args"].table?.array ?? [] {
         guard let entry = entry.table else { continue }
         arguments.append(
           Argument(
             name: entry["name"].text ?? "", type: entry["type"].text ?? "", defaultValue: entry["default"],
             help: entry["help"].text))
       }
-      if described.count > 1 { note([described[1]], source) }
-      try readConfiguration(vm, table, source)
+      readConfiguration(outline["config"].table ?? LuaTable(), source)
     } catch {
       throw ScriptError(error, code: .load)
     }
   }
 
-  private mutating func note(_ lists: [LuaValue], _ source: ScriptSource) {
-    for problem in lists.first?.table?.array ?? [] {
-      guard let parts = problem.table?.array, parts.count == 2, let key = parts[0].text else { continue }
-      problems.append(ScriptProblem(location: source.location(ofKey: key), message: parts[1].text ?? ""))
-    }
-  }
+  private static func texts(_ value: LuaValue) -> [String] { value.table?.array.compactMap(\.text) ?? [] }
 
-  private mutating func readConfiguration(_ vm: LuaVM, _ table: LuaRef, _ source: ScriptSource) throws(LuaError) {
-    guard let ref = vm.field(table, "config") else { return }
-    defer { vm.release(ref) }
+  private mutating func readConfiguration(_ table: LuaTable, _ source: ScriptSource) {
     var scratch = NodeConfiguration()
-    for field in try vm.plain(ref).table?.fields ?? [] {
+    for field in table.fields {
       guard let key = field.key.text else { continue }
       let value: ConfigurationValue
       switch field.value {
@@ -116,18 +96,26 @@ public struct ScriptDeclaration: Sendable {
 extension ScriptSource {
   var fileName: String { path.split(separator: "/").last.map(String.init) ?? path }
 
-  /// Where a table's key is written: the first line with `key =` or, for a word of the language, with the word.
+  /// Where a key such as `timers.tick.every` is written: for each of its parts the first line from there on with
+  /// `part =`; the file alone where none is found.
   func location(ofKey key: String) -> String {
     let lines = String(decoding: text, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() {
-      let words = line.split(separator: "--", maxSplits: 1, omittingEmptySubsequences: false)[0]
-      guard let range = words.firstRange(of: key) else { continue }
-      let before = words[..<range.lowerBound].last
-      let after = words[range.upperBound...].drop { $0 == " " || $0 == "\"" || $0 == "]" }
-      let isWhole = before.map { !$0.isLetter && !$0.isNumber && $0 != "_" && $0 != "." } ?? true
-      if isWhole, after.hasPrefix("=") && !after.hasPrefix("==") || key == "return" { return "\(path):\(index + 1)" }
+    var found: Int?
+    for part in key.split(separator: ".") {
+      let start = found ?? 0
+      guard let next = lines[start...].firstIndex(where: { Self.assigns(String(part), in: $0) }) else { break }
+      found = next
     }
-    return path
+    return found.map { "\(path):\($0 + 1)" } ?? path
+  }
+
+  private static func assigns(_ name: String, in line: Substring) -> Bool {
+    let code = line.split(separator: "--", maxSplits: 1, omittingEmptySubsequences: false)[0]
+    guard let range = code.firstRange(of: name) else { return false }
+    let before = code[..<range.lowerBound].last
+    let after = code[range.upperBound...].drop { $0 == " " || $0 == "\"" || $0 == "]" }
+    let isWhole = before.map { !$0.isLetter && !$0.isNumber && $0 != "_" && $0 != "." } ?? true
+    return isWhole && after.hasPrefix("=") && !after.hasPrefix("==")
   }
 }
 

@@ -13,8 +13,6 @@ package final class ConnectionScript {
   /// The one handle the script sees, for as long as the engine knows the connection.
   private(set) var handle: LuaRef
   private let object: LuaObject
-  /// Tasks to wake when the connection ends.
-  var wokenAtEnd: [Int64] = []
   var framing: Framing?
   /// Frames go to `process_message` without passing through Lua first.
   var isDirect = false
@@ -115,9 +113,6 @@ package final class ConnectionScript {
 
   /// Raises `error` in every run that is parked, but for the one that handles the end itself.
   func endRuns(because error: ScriptError, sticky: Bool) {
-    let woken = wokenAtEnd
-    wokenAtEnd = []
-    for id in woken { runtime.wake(id) }
     for task in runs where sticky || task !== disconnectRun {
       runtime.cancel(task, with: error, sticky: sticky)
     }

@@ -84,6 +84,23 @@ extension ScriptHooks {
     side.dispatch = task
     side.runs.append(task)
     side.connection.holdMessages()
+    if side.hasRequests { tell(glue.held, side) }
+  }
+
+  /// Lets the shipped Lua know of a turn in a connection's life.
+  func tell(_ function: LuaRef, _ side: ConnectionScript) {
+    let handle = side.handle
+    do {
+      _ = try runtime.vm.callNow(function) { $0.ref(handle) }
+    } catch {
+      report(ScriptError(error, peer: side.address))
+    }
+  }
+
+  /// Messages are there that no read brought: kept by a request, or found by a task that stopped taking them.
+  func redispatch(_ side: ConnectionScript) {
+    guard side.connection.phaseIsLive, side.dispatch == nil, let loop = side.loop else { return }
+    dispatch(loop, of: side)
   }
 
   /// A run that failed takes its connection with it.

@@ -100,6 +100,7 @@ package final class ScriptHooks: NodeHooks {
     _ connection: Connection, reason: DisconnectReason, completion: @escaping () -> Void
   ) {
     guard let side = ConnectionScript.of(connection) else { return completion() }
+    if side.hasRequests { tell(glue.closed, side) }
     side.endRuns(because: .closed(side.address), sticky: false)
     guard let function = script.function("on_disconnect") else { return completion() }
     side.disconnectRun = side.run(

@@ -11,10 +11,13 @@ extension HostConn {
   private static let nextMessage: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else { return call.returns { $0.nil() } }
+    guard !side.connection.hasReader else { return HostConn.secondReader(call, "receive") }
     switch side.connection.inbound.nextMessage() {
     case .message(let bytes): return call.returnBytes(bytes)
     case .needMore: return call.returns { $0.nil() }
-    case .invalid(let message): return call.raise("decode", message)
+    case .invalid(let message):
+      side.connection.failDecoding(message)
+      return call.raise("decode", message)
     }
   }
 

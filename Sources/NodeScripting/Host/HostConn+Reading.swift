@@ -162,11 +162,13 @@ extension HostConn {
 
 extension ConnectionScript {
   /// Whether the running task may take bytes: always before the connection is live and in a session; beside a message
-  /// hook only that hook itself.
+  /// hook only in that hook, or while it waits.
   func mayRead(runtime: ScriptRuntime) -> Bool {
     guard connection.isRegistered, !connection.isStream, hooks.script.processMessage != nil else { return true }
     guard let current = runtime.current else { return false }
-    return current === dispatch || (current.purpose == .message && current.connection === self)
+    // A hook that waits may have handed the reading to a task of its own.
+    if dispatch != nil { return true }
+    return (current.purpose == .message && current.connection === self)
       || current.purpose == .handshake
   }
 }

@@ -7,8 +7,8 @@ enum HostConn {
   static let natives: [(String, LuaNative)] =
     sending + reading + pulling + [
       ("pause", pause), ("resume", resume), ("disconnect", disconnect), ("abort", abort), ("stats", stats),
-      ("set_option", setOption), ("set_codec", setCodec), ("set_requests", setRequests), ("is_open", isOpen),
-      ("is_reader", isReader), ("on_end", onEnd),
+      ("set_option", setOption), ("set_codec", setCodec), ("set_requests", setRequests),
+      ("may_pull", mayPull), ("redispatch", redispatch),
     ]
 
   private static let pause: LuaNative = { state in
@@ -91,25 +91,23 @@ enum HostConn {
     return call.none()
   }
 
-  private static let isOpen: LuaNative = { state in
+  /// may_pull(conn) → true, or false, "dispatcher" | "reader": whether the running task may take messages now
+  private static let mayPull: LuaNative = { state in
     let call = LuaCall(state)
-    let isOpen = ConnectionScript.of(call)?.connection.isOpen ?? false
-    return call.returns { $0.boolean(isOpen) }
+    guard let side = ConnectionScript.of(call), side.connection.isOpen else { return call.returnTrue() }
+    let obstacle = side.connection.hasReader ? "reader" : side.mayRead(runtime: side.runtime) ? nil : "dispatcher"
+    guard let obstacle else { return call.returnTrue() }
+    return call.returns { pack in
+      pack.boolean(false)
+      pack.string(obstacle)
+    }
   }
 
-  /// is_reader(conn) → whether the running task is the one that takes this connection's messages now
-  private static let isReader: LuaNative = { state in
+  /// redispatch(conn): messages have arrived that are the hook's; its loop runs at the end of the tick
+  private static let redispatch: LuaNative = { state in
     let call = LuaCall(state)
-    guard let side = ConnectionScript.of(call) else { return call.returns { $0.boolean(false) } }
-    let isReader = !side.connection.hasReader && side.mayRead(runtime: side.runtime)
-    return call.returns { $0.boolean(isReader) }
-  }
-
-  /// on_end(conn, task): the task is woken when the connection ends
-  private static let onEnd: LuaNative = { state in
-    let call = LuaCall(state)
-    if let side = ConnectionScript.of(call), let id = call.integer(2), !side.wokenAtEnd.contains(id) {
-      side.wokenAtEnd.append(id)
+    if let side = ConnectionScript.of(call) {
+      side.runtime.scheduler.defer { side.hooks.redispatch(side) }
     }
     return call.none()
   }

@@ -5,7 +5,7 @@ import NodeEngine
 enum HostTask {
   static let natives: [(String, LuaNative)] = [
     ("current", current), ("spawn", spawn), ("park", park), ("wake", wake), ("cancel", cancel), ("on_end", onEnd),
-    ("status", status), ("report", report),
+    ("status", status),
   ]
 
   /// current() → the id of the running task
@@ -73,14 +73,6 @@ enum HostTask {
     return call.returnTrue()
   }
 
-  /// report(error): the error of the task that ended last goes to the log
-  private static let report: LuaNative = { state in
-    let call = LuaCall(state)
-    let runtime = ScriptRuntime.of(call)
-    if let failure = runtime.lastFailure { runtime.report(failure) }
-    return call.none()
-  }
-
   /// status(id) → "running", "parked" or "ended"
   private static let status: LuaNative = { state in
     let call = LuaCall(state)
@@ -131,10 +123,9 @@ extension ScriptRuntime {
     case .finished:
       values = task.thread.resultRefs()
       isFinished = true
-    case .failed(let error):
+    case .failed:
       values = task.failure.map { [$0] } ?? []
       task.failure = nil
-      lastFailure = error
       isFinished = false
     }
     for watcher in watchers {

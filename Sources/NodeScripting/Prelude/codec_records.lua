@@ -1,183 +1,173 @@
--- Codecs for binary records: string.pack formats, named fields, tagged alternatives.
+-- Records of string.pack fields: packed (by position) and struct (by name).
 local host = ...
-local check, tools = host.check, host.codec_tools
+local text, base, formats = host.lib.text, host.lib.codec_base, host.lib.codec_format
+local error, type, ipairs, pcall = error, type, ipairs, pcall
+local format, pack, unpack_bytes, match = string.format, string.pack, string.unpack, string.match
+local pack_list, unpack_list = table.pack, table.unpack
+
 local M = {}
 
--- Values of a format, each under its place; one value stands for itself.
-local function unpacked(format, bytes, from)
-  local values = table.pack(string.unpack(format, bytes, from))
-  local next_position = values[values.n]
-  values[values.n] = nil
-  values.n = nil
-  return values, next_position
+-- What string.pack has against a value, in our words: `(number expected, got nil)` and the like.
+local function complaint(cause)
+  return match(cause, "%((.-)%)$") or match(cause, "^[^:]*:%d+: (.*)$") or cause
 end
 
-local function bytes_of(view) return view:bytes(1, #view) end
-
--- A codec of one record per message, for a format with or without a fixed size.
-local function record(what, format, max, decode, encode)
-  local is_fixed, size = pcall(string.packsize, format)
-  if is_fixed then
-    if size < 1 then error(what .. ": the format holds no bytes", 3) end
-    return tools.new(what, { kind = "fixed", size = size, decode = decode, encode = encode }, size)
+-- The values of a record that is all of `bytes`.
+local function values_of(layout, bytes)
+  local list = pack_list(pcall(unpack_bytes, layout, bytes))
+  if not list[1] then base.invalid("a record does not fit its format: " .. complaint(list[2])) end
+  if list[list.n] ~= #bytes + 1 then
+    base.invalid(format("%d bytes after a record", #bytes + 1 - list[list.n]))
   end
-  local function decode_view(view)
-    local bytes = bytes_of(view)
-    -- string.unpack says "data string too short" for a record that has not all arrived.
-    local ok, values, next_position = pcall(unpacked, format, bytes)
+  return list
+end
+
+local function single(compiled, max)
+  local layout = compiled.layout
+  local piece = { size = compiled.size, measure = compiled.measure }
+  function piece.decode(bytes) return values_of(layout, bytes)[2] end
+  function piece.encode(message)
+    local ok, bytes = pcall(pack, layout, message)
+    if not ok then error("codec.packed: the value: " .. complaint(bytes), 0) end
+    return formats.bounded(bytes, max)
+  end
+  return piece
+end
+
+local function several(compiled, max)
+  local layout, count = compiled.layout, compiled.values
+  local piece = { size = compiled.size, measure = compiled.measure }
+  function piece.decode(bytes)
+    local list = values_of(layout, bytes)
+    return { unpack_list(list, 2, count + 1) }
+  end
+  function piece.encode(message)
+    if type(message) ~= "table" then
+      error(format("codec.packed: a table of %d values is expected, got %s", count, text.got(message)), 0)
+    end
+    local ok, bytes = pcall(pack, layout, unpack_list(message, 1, count))
     if not ok then
-      if tostring(values):find("too short", 1, true) or tostring(values):find("unfinished string", 1, true) then
-        return nil
-      end
-      tools.invalid(values)
+      local place = match(bytes, "bad argument #(%d+)")
+      error(format("codec.packed: value %s: %s", place and place - 1 | 0 or "?", complaint(bytes)), 0)
     end
-    return decode(bytes, values), next_position - 1
+    return formats.bounded(bytes, max)
   end
-  return tools.new(what, { kind = "custom", decode_view = decode_view, encode = encode }, max)
+  return piece
 end
 
-local function check_format(what, format)
-  if type(format) ~= "string" then error(what .. ": a string.pack format is expected", 3) end
-  local ok, problem = pcall(string.packsize, format)
-  if not ok and not tostring(problem):find("variable", 1, true) then
-    error(("%s: %q is not a string.pack format: %s"):format(what, format, problem), 3)
-  end
+-- packed(format, { max? }): one string.pack record per message, big-endian unless the format says otherwise. A record
+-- of one value is that value; of several, a table of them: packed "I4" carries 7, packed "I4s2" carries { 7, "name" }.
+function M.packed(layout, options)
+  local what = "codec.packed"
+  text.check(layout, "string", what .. ": the format", 2)
+  options = text.options(options, what, { "max" }, 2)
+  local max = base.max(options, what, 2)
+  local compiled, problem = formats.compile(layout, max)
+  if not compiled then error(format("%s %q: %s", what, layout, problem), 2) end
+  local piece = compiled.values == 1 and single(compiled, max) or several(compiled, max)
+  return formats.codec_of(piece, max)
 end
 
--- One string.pack record per message: its value, or a table of its values where there are several.
-function M.packed(format, options)
-  check_format("codec.packed", format)
-  options = check.options("codec.packed", options, { "max" })
-  local function decode(bytes, values)
-    values = values or unpacked(format, bytes)
-    if #values == 1 then return values[1] end
-    return values
+-- Names for the usual types, beside string.pack's own options. (Its "i8" is eight bytes long, hence "int8".)
+local aliases = {
+  u8 = "I1", u16 = "I2", u32 = "I4", u64 = "I8", int8 = "i1", int16 = "i2", int32 = "i4", int64 = "i8",
+  f32 = "f", f64 = "d", bool = "I1",
+}
+
+-- A field as the record needs it: its name, its pack option, and whether it is a boolean.
+local function field_of(entry, index, seen, max, what)
+  local name, kind
+  if type(entry) == "table" then name, kind = entry[1], entry[2] end
+  if type(name) ~= "string" or type(kind) ~= "string" then
+    error(format("%s: field %d must be { \"name\", \"type\" }, got %s", what, index, text.got(entry)), 3)
   end
-  local function encode(message)
-    if type(message) == "table" then return string.pack(format, table.unpack(message)) end
-    return string.pack(format, message)
+  if seen[name] then error(format("%s: two fields are named %q", what, name), 3) end
+  seen[name] = true
+  local option = aliases[kind] or kind
+  if match(option, "[<>=!X]") then
+    error(format("%s: field %q: type %q: byte order and alignment belong to the struct (its endian)", what, name,
+      kind), 3)
   end
-  return record("codec.packed", format, options.max, decode, encode)
+  local compiled, problem = formats.compile(option, max)
+  if not compiled then
+    error(format("%s: field %q: type %q: %s; a type is a string.pack option, or u8 to u64, int8 to int64, f32, f64, "
+      .. "bool", what, name, kind, problem), 3)
+  end
+  if compiled.values ~= 1 then
+    error(format("%s: field %q: type %q holds %d values; one is expected", what, name, kind, compiled.values), 3)
+  end
+  return { name = name, layout = option, boolean = kind == "bool" }
 end
 
--- Named fields in order: codec.struct { { "id", "I4" }, { "name", "s2" }, endian = "big" } ↔ { id = …, name = … }
-function M.struct(fields)
-  if type(fields) ~= "table" or #fields == 0 then
-    error('codec.struct: a list of fields is expected, such as { { "id", "I4" }, { "name", "s2" } }', 2)
-  end
-  for _, key in ipairs(check.sorted_keys(fields)) do
-    if not tonumber(key) and key ~= "endian" and key ~= "max" then
-      error(('codec.struct: there is no option "%s"%s'):format(key, check.hint(key, { "endian", "max" })), 2)
-    end
-  end
-  local names, parts = {}, { fields.endian == "little" and "<" or ">" }
+-- Which field of a message cannot be packed, and why.
+local function blame_field(fields, values, endian)
   for i, field in ipairs(fields) do
-    local name, format = field[1], field[2]
-    if type(name) ~= "string" or type(format) ~= "string" then
-      error(("codec.struct: field %d is not { name, format }"):format(i), 2)
-    end
-    check_format(("codec.struct: field %q"):format(name), format)
-    names[i], parts[i + 1] = name, format
+    local ok, cause = pcall(pack, endian .. field.layout, values[i])
+    if not ok then error(format("codec.struct: field %q: %s", field.name, complaint(cause)), 0) end
   end
-  local format = table.concat(parts)
-  local function decode(bytes, values)
-    values = values or unpacked(format, bytes)
-    local message = {}
-    for i, name in ipairs(names) do message[name] = values[i] end
+end
+
+local function struct_piece(compiled, fields, names, max)
+  local layout, count = compiled.layout, #fields
+  local piece = { size = compiled.size, measure = compiled.measure, fields = names }
+  function piece.decode(bytes)
+    local list, message = values_of(layout, bytes), {}
+    for i = 1, count do
+      local field, value = fields[i], list[i + 1]
+      if field.boolean then
+        if value > 1 then base.invalid(format("field %q: a bool is 0 or 1, got %d", field.name, value)) end
+        value = value == 1
+      end
+      message[field.name] = value
+    end
     return message
   end
-  local function encode(message)
-    if type(message) ~= "table" then
-      error("codec.struct: the message must be a table with the fields " .. table.concat(names, ", "), 0)
-    end
+  function piece.encode(message)
+    if type(message) ~= "table" then error("codec.struct: a table is expected, got " .. text.got(message), 0) end
     local values = {}
-    for i, name in ipairs(names) do
-      values[i] = message[name]
-      if values[i] == nil then error(("codec.struct: the field %q is missing"):format(name), 0) end
+    for i = 1, count do
+      local field = fields[i]
+      local value = message[field.name]
+      if value == nil then error(format("codec.struct: field %q is missing", field.name), 0) end
+      if field.boolean then value = value and 1 or 0 end
+      values[i] = value
     end
-    return string.pack(format, table.unpack(values, 1, #names))
+    local ok, bytes = pcall(pack, layout, unpack_list(values, 1, count))
+    if not ok then
+      blame_field(fields, values, ">")
+      error("codec.struct: " .. complaint(bytes), 0)
+    end
+    return formats.bounded(bytes, max)
   end
-  return record("codec.struct", format, fields.max, decode, encode)
+  return piece
 end
 
--- Records told apart by a leading tag: codec.union { tag = "B", ping = { 1, codec.struct {…} }, … } ↔
--- { type = "ping", … }. Alternatives are codecs of fixed size or variable records; a message that is no table stands
--- in `value`.
-function M.union(options)
-  if type(options) ~= "table" then error("codec.union: a table of alternatives is expected", 2) end
-  local tag_format = options.tag or "B"
-  check_format("codec.union: tag", tag_format)
-  local tag_size = string.packsize(tag_format)
-  local by_tag, by_name, names = {}, {}, {}
-  for _, name in ipairs(check.sorted_keys(options)) do
-    local entry = options[name]
-    if name ~= "tag" and name ~= "max" then
-      if type(entry) ~= "table" or math.type(entry[1]) ~= "integer" then
-        error(("codec.union: %s is not { tag number, codec }"):format(name), 2)
-      end
-      local codec = entry[2]
-      tools.need_codec("codec.union: " .. name, codec)
-      if codec.kind ~= "fixed" and codec.kind ~= "custom" then
-        error(("codec.union: %s must be a record (packed, struct, fixed or custom)"):format(name), 2)
-      end
-      if by_tag[entry[1]] then error(("codec.union: the tag %d stands twice"):format(entry[1]), 2) end
-      local alternative = { name = name, tag = entry[1], codec = codec }
-      by_tag[entry[1]], by_name[name] = alternative, alternative
-      names[#names + 1] = name
-    end
+-- struct{ { "id", "u32" }, { "name", "s2" }, …, endian = "big", max? }: a record whose message is a table of names.
+-- A field that the message has beyond these is not sent.
+function M.struct(options)
+  local what = "codec.struct"
+  if type(options) ~= "table" or #options == 0 then
+    error(what .. ": a list of fields is expected, as in codec.struct{ { \"id\", \"u32\" }, { \"name\", \"s2\" } }", 2)
   end
-  if #names == 0 then error("codec.union: it has no alternatives", 2) end
-
-  local function wrap(name, value)
-    if type(value) ~= "table" then return { type = name, value = value } end
-    value.type = name
-    return value
+  local count, rest = #options, {}
+  for _, key in ipairs(text.sorted_keys(options)) do
+    if not (type(key) == "number" and key >= 1 and key <= count) then rest[key] = options[key] end
   end
-
-  local function decode_view(view)
-    if #view < tag_size then return nil, tag_size end
-    local tag = string.unpack(tag_format, view:bytes(1, tag_size))
-    local found = by_tag[tag]
-    if not found then tools.invalid(("there is no alternative with the tag %s"):format(tostring(tag))) end
-    local codec = found.codec
-    if codec.kind == "fixed" then
-      local total = tag_size + codec.size
-      if #view < total then return nil, total end
-      local bytes = view:bytes(tag_size + 1, codec.size)
-      return wrap(found.name, codec.decode and codec.decode(bytes) or bytes), total
-    end
-    local rest = host.text_view(view, tag_size)
-    local value, count = codec.decode_view(rest)
-    if value == nil then return nil, count and count + tag_size end
-    return wrap(found.name, value), count + tag_size
+  text.options(rest, what, { "endian", "max" }, 2)
+  local endian = rest.endian == nil and "big" or rest.endian
+  if endian ~= "big" and endian ~= "little" then
+    error(what .. ": endian must be \"big\" or \"little\", got " .. text.got(endian), 2)
   end
-
-  local function encode(message)
-    local found = type(message) == "table" and by_name[message.type]
-    if not found then
-      local given = type(message) == "table" and message.type or message
-      error(("codec.union: type %s is none of %s"):format(tostring(given), table.concat(names, ", ")), 0)
-    end
-    local body = message.value == nil and message or message.value
-    if found.codec.encode then body = found.codec.encode(body) end
-    return string.pack(tag_format, found.tag) .. body
+  local max, fields, names, seen = base.max(rest, what, 2), {}, {}, {}
+  local layout = endian == "little" and "<" or ">"
+  for index = 1, count do
+    local field = field_of(options[index], index, seen, max, what)
+    fields[index], names[index] = field, field.name
+    layout = layout .. field.layout .. " "
   end
-  return tools.new("codec.union", { kind = "custom", decode_view = decode_view, encode = encode }, options.max)
-end
-
--- A view of what follows the first n bytes, for decoders inside decoders.
-function host.text_view(view, n)
-  local rest = { bytes = function(_, i, count) return view:bytes(i + n, count) end }
-  for _, name in ipairs { "u8", "i8", "u16", "u16le", "i16", "i16le", "u32", "u32le", "i32", "i32le", "u64", "u64le",
-    "i64", "i64le", "f32", "f32le", "f64", "f64le" } do
-    rest[name] = function(_, i) return view[name](view, i + n) end
-  end
-  function rest.find(_, text, from)
-    local index = view:find(text, (from or 1) + n)
-    return index and index - n
-  end
-  function rest.starts_with(_, text) return view:bytes(n + 1, #text) == text end
-  return setmetatable(rest, { __len = function() return #view - n end })
+  local compiled, problem = formats.compile(layout, max)
+  if not compiled then error(what .. ": " .. problem, 2) end
+  return formats.codec_of(struct_piece(compiled, fields, names, max), max)
 end
 
 return M

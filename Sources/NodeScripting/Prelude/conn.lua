@@ -1,204 +1,156 @@
--- The `conn` handle: one table per connection for its whole life. [1] is the engine's object, [2] its codec's binding.
+-- The `conn` handle: one table per connection, for its whole life.
 --
--- What Swift calls: make(object, id, address, local_address, side) for a new handle, bind(conn, binding) when its codec
--- is known, offer(conn, message) before a message goes to the hook while `set_requests(conn, true)` stands.
+-- conn[1] is the engine's object, conn[2] the codec's binding (dispatch.lua) or false; `id`, `address`,
+-- `local_address`, `side`, `state` and, once the handshake has said it, `peer` are plain fields.
+-- Natives stand in the method table themselves, so that conn:send costs one table miss, one hit and the call.
+--
+-- make(object, id, address, local_address, side) → handle      for every connection, before its handshake
+-- bind(conn, binding)                                          whenever its codec is set
+-- offer, stashed, next_for_hook, held, closed                  see inbox.lua
 local host = ...
-local native, check, duration = host.conn, host.check, host.text.duration
-local new_error = host.error.new
-local current, park, wake = host.task.current, host.task.park, host.task.wake
+local text, inbox = host.lib.text, host.lib.inbox
+local error, getmetatable, pairs, pcall, rawset = error, getmetatable, pairs, pcall, rawset
+local setmetatable = setmetatable
+local type, math_type = type, math.type
+local native = host.conn
+local native_send, native_try_send = native.send, native.try_send
 
-local methods, encoding = {}, {}
+local default_request_timeout = 30
+local default_until = 1 << 20
 
-local function strict(_, key)
-  if key == "peer" then return nil end
-  local known = check.sorted_keys(methods)
-  for _, field in ipairs { "address", "local_address", "side", "id", "peer", "state" } do known[#known + 1] = field end
-  error(('conn has no field "%s"%s; keep data of your own in conn.state'):format(tostring(key),
-    check.hint(key, known):gsub("^ %(known.*", "")), 2)
+local plain_methods = {
+  send = native_send,
+  try_send = native_try_send,
+  flush = native.flush,
+  read = native.read,
+  read_some = native.read_some,
+  peek = native.peek,
+  write = native.write,
+  stats = native.stats,
+  set_option = native.set_option,
+  pause_reading = native.pause,
+  resume_reading = native.resume,
+  abort = native.abort,
+}
+local encoding_methods = {}
+local names = {}
+
+local Plain = { __name = "conn", __index = plain_methods }
+local Encoding = { __name = "conn", __index = encoding_methods }
+
+local function is_conn(value)
+  local meta = getmetatable(value)
+  return meta == Plain or meta == Encoding
 end
 
-local function refuse(_, key)
-  error(('conn.%s cannot be set: keep data of your own in conn.state'):format(tostring(key)), 2)
-end
-
-local function handle_meta(index)
-  setmetatable(index, { __index = strict })
-  return { __index = index, __newindex = refuse, __name = "conn", __metatable = false,
-    __tostring = function(self) return ("conn %d (%s)"):format(self.id, self.address) end }
-end
-
-for _, name in ipairs { "send", "try_send", "write", "flush", "read", "read_some", "read_until", "peek", "abort" } do
-  methods[name] = native[name]
-end
-
-function methods.pause_reading(self) native.pause(self) end
-function methods.resume_reading(self) native.resume(self) end
-function methods.stats(self) return native.stats(self) end
-function methods.set_option(self, name, value) return native.set_option(self, name, value) end
-
-function methods.disconnect(self, reason)
-  if reason ~= nil and type(reason) ~= "string" then
-    error("conn:disconnect: the reason must be a text, got " .. type(reason), 2)
-  end
-  return native.disconnect(self, reason)
-end
-
--- Messages that arrived while a request waited for its reply and were not it: they come first afterwards.
-local stashes = setmetatable({}, { __mode = "k" })
-
-local function pull(self)
-  local stash = stashes[self]
-  if stash and stash.first <= stash.last then
-    local message = stash[stash.first]
-    stash[stash.first] = nil
-    stash.first = stash.first + 1
-    return true, message
-  end
-  local binding = self[2]
-  if not binding then error("conn:receive: the codec is chosen after the handshake; read raw bytes here", 3) end
-  return binding.pull(self)
-end
-
-local offer
-
-function methods.receive(self, timeout)
-  local deadline
-  if timeout ~= nil then deadline = host.time.now() + duration(timeout, "conn:receive: timeout") end
-  while true do
-    local found, message = pull(self)
-    if found and not offer(self, message) then return message end
-    if not found then
-      local left = deadline and math.max(0, deadline - host.time.now())
-      local ok, kind = native.wait_readable(self, left)
-      if not ok then return nil, kind end
-    end
+local function check(conn, name)
+  if not is_conn(conn) then
+    error(("conn:%s: call it with a colon, on a conn; got %s"):format(name, text.got(conn)), 3)
   end
 end
 
--- Requests: each waits for the first message its match takes, in the order they were made.
-local requests = setmetatable({}, { __mode = "k" })
-
-function offer(conn, message)
-  local list = requests[conn]
-  if not list then return false end
-  for i, request in ipairs(list) do
-    if not request.match or request.match(message) then
-      table.remove(list, i)
-      request.reply, request.done = message, true
-      wake(request.task)
-      return true
-    end
+-- An error of the script's own encoder has its place already; one of a shipped codec gets the sender's.
+local function encoded(conn, message, name)
+  local ok, bytes = pcall(conn[2].encode, message)
+  if not ok then text.raise(bytes, "conn:" .. name, 3) end
+  if type(bytes) ~= "string" then
+    error(("conn:%s: the codec's encode must return a string of bytes, got %s"):format(name, text.got(bytes)), 3)
   end
-  return false
+  return bytes
 end
 
-local function forget(conn, request)
-  local list = requests[conn]
-  for i, other in ipairs(list or {}) do
-    if other == request then table.remove(list, i) end
-  end
+local function send_encoded(conn, message)
+  if getmetatable(conn) ~= Encoding then check(conn, "send") end
+  local bytes = encoded(conn, message, "send")
+  return native_send(conn, bytes)
 end
 
-local STASH = 64
-
--- Inside the message hook nobody else pulls: this request does, and keeps what is not its reply for later.
-local function pull_reply(self, request, deadline)
-  local stash = stashes[self]
-  if not stash then
-    stash = { first = 1, last = 0 }
-    stashes[self] = stash
-  end
-  while true do
-    while not request.done do
-      local found, message = self[2].pull(self)
-      if not found then break end
-      if not offer(self, message) then
-        if stash.last - stash.first + 1 >= STASH then
-          return nil, new_error("full", ("%d other messages arrived before the reply"):format(STASH))
-        end
-        stash.last = stash.last + 1
-        stash[stash.last] = message
-      end
-    end
-    if request.done then return request.reply end
-    local ok, kind = native.wait_readable(self, deadline and math.max(0, deadline - host.time.now()))
-    if not ok then
-      return nil, new_error(kind, kind == "timeout" and "no reply in time" or "the connection is closed",
-        { peer = self.address })
-    end
-  end
+local function try_send_encoded(conn, message)
+  if getmetatable(conn) ~= Encoding then check(conn, "try_send") end
+  local bytes = encoded(conn, message, "try_send")
+  return native_try_send(conn, bytes)
 end
 
-function methods.request(self, message, options)
-  options = check.options("conn:request", options, { "timeout", "match" })
-  if options.match ~= nil and not check.is_callable(options.match) then
-    error("conn:request: match must be a function", 2)
-  end
-  local seconds = duration(options.timeout or 5, "conn:request: timeout")
-  local request = { match = options.match, task = current() }
-  local list = requests[self]
-  if not list then
-    list = {}
-    requests[self] = list
-  end
-  list[#list + 1] = request
-  native.set_requests(self, true)
-  local guard <close> = setmetatable({}, { __close = function() if not request.done then forget(self, request) end end })
-  local sent, kind = self:send(message)
-  if not sent then return nil, new_error(kind, "the connection is closed", { peer = self.address }) end
-  if native.is_reader(self) then return guard and pull_reply(self, request, host.time.now() + seconds) end
-  local timer = host.time.timer(seconds, function()
-    request.expired = true
-    wake(request.task)
-  end)
-  while not request.done and not request.expired and native.is_open(self) do
-    request.parked = true
-    native.on_end(self, request.task)
-    park()
-  end
-  host.time.cancel_timer(timer)
-  if request.done then return request.reply end
-  if request.expired then return nil, new_error("timeout", "no reply in time", { peer = self.address }) end
-  return nil, new_error("closed", "the connection is closed", { peer = self.address })
+-- receive(timeout?) → the next message, or nil, "closed" | "timeout"
+function plain_methods.receive(conn, timeout)
+  if not is_conn(conn) then check(conn, "receive") end
+  if timeout ~= nil then timeout = text.duration(timeout, "conn:receive: timeout", 2) end
+  local message, why = inbox.receive(conn, timeout)
+  return message, why
 end
 
-for name, method in pairs(methods) do encoding[name] = method end
-
-local function encoded(name)
-  local send = native[name]
-  encoding[name] = function(self, message)
-    local bytes = self[2].encode(message)
-    if type(bytes) ~= "string" then
-      error(("conn:%s: the codec's encode returned a %s, not a string"):format(name, type(bytes)), 2)
-    end
-    return send(self, bytes)
-  end
+-- request(message, { timeout = 30, match = fn(reply) }) → the reply, or nil, "closed" | "timeout" | "full".
+-- Without `match`, the next message that comes is the reply. Works in every hook and task, also in process_message of
+-- the same connection: messages that are not the reply go where they would have gone. "full": 64 of them came first.
+function plain_methods.request(conn, message, options)
+  check(conn, "request")
+  options = text.options(options, "conn:request", { "timeout", "match" }, 2)
+  text.optional(options.match, "function", "conn:request: match", 2)
+  local seconds = default_request_timeout
+  if options.timeout ~= nil then seconds = text.duration(options.timeout, "conn:request: timeout", 2) end
+  if getmetatable(conn) == Encoding then message = encoded(conn, message, "request") end
+  local ok, why = native_send(conn, message)
+  if not ok then return nil, why end
+  local reply, problem = inbox.request(conn, options.match, seconds)
+  return reply, problem
 end
-encoded "send"
-encoded "try_send"
 
-local plain_meta, encoding_meta = handle_meta(methods), handle_meta(encoding)
+-- read_until(delimiter, max = "1MiB") → the bytes before the delimiter, which is taken too
+function plain_methods.read_until(conn, delimiter, max)
+  if math_type(max) ~= "integer" then
+    max = max == nil and default_until or text.size(max, "conn:read_until: max", 2)
+  end
+  return native.read_until(conn, delimiter, max)
+end
 
-local M = { offer = offer, methods = methods }
+-- disconnect(reason?) closes after what is queued has been sent; reason is a text for the log.
+function plain_methods.disconnect(conn, reason)
+  check(conn, "disconnect")
+  text.optional(reason, "string", "conn:disconnect: the reason", 2)
+  return native.disconnect(conn, reason)
+end
+
+for name, method in pairs(plain_methods) do
+  encoding_methods[name] = method
+  names[#names + 1] = name
+end
+table.sort(names)
+encoding_methods.send, encoding_methods.try_send = send_encoded, try_send_encoded
+
+-- A handle is complete from the start, so a name it does not have is a mistake.
+local function unknown(_, key)
+  if key == "peer" or type(key) ~= "string" then return nil end
+  error(("a conn has no %q%s"):format(key, (text.hint(key, names))), 2)
+end
+
+local function assign(conn, key, value)
+  if key == "peer" or value == nil then return rawset(conn, key, value) end
+  error(("conn.%s cannot be set: keep it in conn.state, conn.state.%s = …"):format(key, key), 2)
+end
+
+setmetatable(plain_methods, { __index = unknown })
+setmetatable(encoding_methods, { __index = unknown })
+Plain.__newindex, Encoding.__newindex = assign, assign
+
+function Plain.__tostring(conn)
+  return ("conn %s (%s %s)"):format(conn.id, conn.side, conn.address)
+end
+Encoding.__tostring = Plain.__tostring
+
+local M = {
+  is_conn = is_conn, names = names, offer = inbox.offer, stashed = inbox.stashed, next_for_hook = inbox.next_for_hook,
+  held = inbox.held, closed = inbox.closed,
+}
 
 function M.make(object, id, address, local_address, side)
-  return setmetatable({ object, false, id = id, address = address, local_address = local_address, side = side,
-    state = {}, peer = nil }, plain_meta)
+  return setmetatable({
+    object, false, id = id, address = address, local_address = local_address, side = side, state = {},
+  }, Plain)
 end
 
 function M.bind(conn, binding)
   rawset(conn, 2, binding)
-  host.set_metatable(conn, binding.encode and encoding_meta or plain_meta)
+  setmetatable(conn, binding.encode and Encoding or Plain)
 end
-
-function M.set_peer(conn, peer) rawset(conn, "peer", peer) end
-
--- Whether messages must still pass through here: a request waits, or a stash has messages left.
-function M.is_pending(conn)
-  local stash, list = stashes[conn], requests[conn]
-  return (list ~= nil and #list > 0) or (stash ~= nil and stash.first <= stash.last)
-end
-
-M.pull = pull
 
 return M

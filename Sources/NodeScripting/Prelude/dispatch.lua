@@ -98,19 +98,17 @@ end
 
 local M = {}
 
--- Replies that conn:request waits for go to it and not to the hook.
-function M.bind(codec, process_message, conn_lib)
+-- Stashed messages come first, and replies that a request waits for do not reach the hook: `next_for_hook` sees to both.
+function M.bind(codec, process_message)
   local pull = pull_of(codec)
   local binding = { pull = pull, encode = codec.encode, codec = codec }
   if process_message then
-    local dispatching, set_requests = host.conn.dispatching, host.conn.set_requests
-    local next_of, offer, is_pending = conn_lib.pull, conn_lib.offer, conn_lib.is_pending
+    local dispatching, next_for_hook = host.conn.dispatching, host.lib.conn.next_for_hook
     binding.loop = function(node, conn)
-      if not is_pending(conn) then set_requests(conn, false) end
       while dispatching(conn) do
-        local found, message = next_of(conn)
+        local found, message = next_for_hook(conn, pull)
         if not found then return end
-        if not offer(conn, message) then process_message(node, conn, message) end
+        process_message(node, conn, message)
       end
     end
   end

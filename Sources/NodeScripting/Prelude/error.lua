@@ -1,19 +1,25 @@
--- Structured errors: { kind, message, peer, … } that print as their message.
+-- Structured errors: a table with `kind`, `message` and whatever else helps (`peer`), readable as text.
+--
+-- Swift puts this chunk's value at `host.error`, before it loads any other chunk.
+local setmetatable, tostring, pairs = setmetatable, tostring, pairs
+
+local Error = { __name = "error" }
+
+function Error.__tostring(self)
+  local text = tostring(self.message)
+  if self.peer then text = text .. " (peer " .. tostring(self.peer) .. ")" end
+  return text
+end
+
 local M = {}
 
-local meta = {
-  __name = "error",
-  __tostring = function(self)
-    local text = tostring(self.message or self.kind or "error")
-    if self.peer then text = ("%s (peer %s)"):format(text, tostring(self.peer)) end
-    return text
-  end,
-}
-
+-- new(kind, message, fields?) → an error to raise with error(…, 0); `fields` is copied.
 function M.new(kind, message, fields)
-  local value = { kind = kind, message = message }
-  for key, field in pairs(fields or {}) do value[key] = field end
-  return setmetatable(value, meta)
+  local made = {}
+  -- The order is not seen: it is a copy from table to table.
+  if fields then for key, value in pairs(fields) do made[key] = value end end
+  made.kind, made.message = kind, message
+  return setmetatable(made, Error)
 end
 
 return M

@@ -1,83 +1,88 @@
--- Between a loaded script and the engine's hooks: the handles, the order of the hooks around a codec, calls and timers.
--- `host.lib` holds the other prelude chunks.
+-- Between a loaded script and the engine's hooks: the handles, the order of the hooks around a codec, calls.
+-- `host.lib` holds the other shipped chunks, each loaded when it is first asked for.
 local host = ...
 local lib = host.lib
-local dispatch, conn_lib, node_lib, codec_lib = lib.dispatch, lib.conn, lib.node, lib.codec
-local new_error = host.error.new
+local text, new_error = lib.text, host.error.new
+local error, ipairs, setmetatable, type = error, ipairs, setmetatable, type
 
 local M = {}
 local script, node
 local bindings = setmetatable({}, { __mode = "k" }) -- codec → binding, made once
+local fallback
 
--- The node's own handle; `fields` are the plain ones.
+-- What a script's table declares: { prepared, outline (plain), problems }.
+function M.examine(value)
+  local prepared, problems = lib.script.prepare(value)
+  local outline = {}
+  if prepared then
+    local timers = {}
+    for i, timer in ipairs(prepared.timers) do timers[i] = timer.name end
+    outline = { name = prepared.name, version = prepared.version, hooks = prepared.hooks, args = prepared.args,
+      codec = prepared.codec and type(prepared.codec), calls = text.sorted_keys(prepared.calls), timers = timers,
+      config = prepared.config }
+  end
+  return { prepared = prepared, outline = outline, problems = problems }
+end
+
+function M.arguments(prepared, given)
+  local values, problems = lib.args.resolve(prepared.args, given)
+  if problems[1] then error(problems[1].message, 0) end
+  return values
+end
+
+-- The node's own handle. One per VM.
 function M.make_node(fields, config, prepared)
   script = prepared
-  node = node_lib.make(fields, config)
+  node = lib.node.make(fields, config, prepared)
   return node
 end
 
-local function bound(codec)
+local function set_codec(conn, codec)
+  if not lib.codec.is_codec(codec) then
+    error("codec: the function must return a codec from require \"moonpeer.codec\", got " .. text.got(codec), 0)
+  end
   local binding = bindings[codec]
   if not binding then
-    binding = dispatch.bind(codec, script.process_message, conn_lib)
+    binding = lib.dispatch.bind(codec, script.process_message)
     bindings[codec] = binding
   end
-  return binding
-end
-
-local function set_codec(conn, codec)
-  if not codec_lib.is_codec(codec) then
-    error(("codec: a codec from require \"moonpeer.codec\" is expected, got %s"):format(type(codec)), 0)
-  end
-  local binding = bound(codec)
-  conn_lib.bind(conn, binding)
+  lib.conn.bind(conn, binding)
   host.conn.set_codec(conn, codec.kind, codec.max, codec.width, codec.endian, codec.length_includes_header,
     codec.delimiter, codec.size, binding.loop, binding.direct)
 end
 
+M.set_codec = set_codec
+
 function M.make_handle(object, id, address, local_address, side)
-  return conn_lib.make(object, id, address, local_address, side)
+  return lib.conn.make(object, id, address, local_address, side)
 end
 
 -- The codec of a script that has one for all connections, as soon as the handle stands: a handshake may use it.
 function M.prepare(conn)
-  local codec = script.codec
-  if type(codec) ~= "function" then set_codec(conn, M.shared_codec()) end
+  if type(script.codec) == "function" then return end
+  fallback = fallback or script.codec or lib.codec.bytes()
+  set_codec(conn, fallback)
 end
 
 function M.handshake(handle, conn)
   if script.handshake then
     local peer = script.handshake(handle, conn)
-    if peer ~= nil then conn_lib.set_peer(conn, peer) end
+    if peer ~= nil then conn.peer = peer end
   end
   if type(script.codec) == "function" then set_codec(conn, script.codec(handle, conn)) end
 end
 
-M.set_codec = set_codec
-
--- The codec all connections of the script share; nil where each chooses its own.
-local fallback
-function M.shared_codec()
-  if type(script.codec) == "function" then return nil end
-  fallback = fallback or codec_lib.bytes()
-  return script.codec or fallback
-end
-
 function M.start(handle)
   if script.init then script.init(handle, handle.args) end
-  node_lib.start_timers(handle, script.timers)
+  lib.node.start_timers(handle, script.timers)
 end
 
--- A call from outside: another script, a scenario, Swift, the console.
+-- A call from outside: another script, a scenario, Swift.
 function M.call(name, ...)
-  local run = script.calls and script.calls[name]
+  local run = script.calls[name]
   if not run then
-    local known = {}
-    for key in pairs(script.calls or {}) do known[#known + 1] = key end
-    table.sort(known)
-    local nearest = host.text.nearest(name, known)
-    local hint = nearest and ("; did you mean %q?"):format(nearest)
-      or #known > 0 and "; it has " .. table.concat(known, ", ") or "; it declares none (key calls)"
+    local known = text.sorted_keys(script.calls)
+    local hint = known[1] and text.hint(name, known) or "; it declares none (key calls)"
     error(new_error("unknown_call", ("%s has no call %q%s"):format(node.name, name, hint)), 0)
   end
   return run(node, ...)
@@ -87,5 +92,9 @@ end
 function M.evaluate(chunk, ...)
   return chunk(node)(...)
 end
+
+-- Requests that wait, before and after a message's run.
+function M.held(conn) lib.conn.held(conn) end
+function M.closed(conn) lib.conn.closed(conn) end
 
 return M

@@ -1,16 +1,42 @@
--- moonpeer.log: log.info("text", { key = value }), from trace to error.
+-- `moonpeer.log`: log.info("text", { key = value }), from trace to error. The host adds the node and the connection.
 local host = ...
-local write = host.log.write
+local text = host.lib.text
+local error, type, pairs, ipairs, tostring = error, type, pairs, ipairs, tostring
+local setmetatable = setmetatable
+local write, enabled = host.log.write, host.log.enabled
+
+local levels = { "trace", "debug", "info", "notice", "warning", "error" }
+local plain = { string = true, number = true, boolean = true }
 
 local M = {}
-for name, level in pairs { trace = "trace", debug = "debug", info = "info", warning = "warning", warn = "warning",
-  error = "error" } do
-  M[name] = function(text, fields)
-    if fields ~= nil and type(fields) ~= "table" then
-      error(("log.%s: the fields must be a table, got %s"):format(name, type(fields)), 2)
-    end
-    write(level, tostring(text), fields)
+
+-- Fields are shown, not stored: what is not plain is written as tostring would.
+local function shown(fields, level)
+  if fields == nil then return nil end
+  if type(fields) ~= "table" then
+    error(("log.%s: the fields must be a table, got %s"):format(level, text.got(fields)), 3)
+  end
+  local made = {}
+  for key, value in pairs(fields) do made[tostring(key)] = plain[type(value)] and value or tostring(value) end
+  return made
+end
+
+for _, level in ipairs(levels) do
+  M[level] = function(message, fields)
+    if not enabled(level) then return end
+    local ready = shown(fields, level)
+    write(level, tostring(message), ready)
   end
 end
 
-return M
+-- log.enabled(level): whether such a line would be written; for lines that are dear to make.
+function M.enabled(level)
+  text.check(level, "string", "log.enabled: level", 2)
+  return enabled(level)
+end
+
+return setmetatable(M, {
+  __index = function(_, key)
+    error(("moonpeer.log has no %s%s"):format(text.got(key), (text.hint(key, levels))), 2)
+  end,
+})

@@ -1,149 +1,172 @@
--- The `node` handle and what it offers. What waits is built from parking and waking; the engine's part is native.
+-- The `node` handle. What it can do beside connections is in node_network.lua.
+--
+-- make(fields, config, prepared) → the handle: `fields` are name, id, args and state; `config` the settings the script
+--   may read; `prepared` what script.lua made of the script. One per VM.
+-- start_timers(node, prepared.timers)      after init
 local host = ...
-local native, check = host.node, host.check
+local text, tasks, queues, timers = host.lib.text, host.lib.tasks, host.lib.queue, host.lib.timers
+local network = host.lib.node_network
+local error, getmetatable, ipairs, pairs, setmetatable = error, getmetatable, ipairs, pairs, setmetatable
+local type, next, rawset = type, next, rawset
 local time = host.time
-local duration = host.text.duration
-local work = host.chunk "tasks"
 
-local methods = {}
+local methods, names = {}, {}
+local Node = { __name = "node", __index = methods }
 
-local function timed(what, value) return duration(value, what) end
-
-function methods.sleep(_, seconds) time.sleep(timed("node:sleep", seconds)) end
-function methods.now() return time.now() end
-function methods.random(_, ...) return time.random(...) end
-
-function methods.listen(self, address) return native.listen(address) end
-function methods.stop_listening() return native.stop_listening() end
-
-local dial_options = { "timeout", "local_address", "reuse_port" }
-local function dial(what, connect, address, options, more)
-  options = check.options(what, options, more or dial_options)
-  local timeout = options.timeout and timed(what .. ": timeout", options.timeout)
-  return connect(address, timeout, options.local_address, options.reuse_port)
-end
-
-function methods.connect(_, address, options)
-  return dial("node:connect", native.connect, address, options)
-end
-
-function methods.open(_, address, options)
-  local stream, problem = dial("node:open", native.open, address, options,
-    { "timeout", "local_address", "reuse_port", "codec" })
-  if not stream then return nil, problem end
-  host.lib.glue.set_codec(stream, options and options.codec or host.lib.codec.bytes())
-  return stream
-end
-
-local function as_conn(what, value)
-  if type(value) == "string" then return native.connection(value) end
-  if type(value) == "table" and value.address then return value end
-  error(("%s: an address or a conn is expected, got %s"):format(what, type(value)), 3)
-end
-
-function methods.disconnect(_, target)
-  local conn = as_conn("node:disconnect", target)
-  return conn ~= nil and native.disconnect(conn)
-end
-
-function methods.connections() return native.connections() end
-function methods.connection(_, address) return native.connection(address) end
-function methods.is_connected(_, address) return native.connection(address) ~= nil end
-function methods.counts() return native.counts() end
-
-function methods.send(_, address, message)
-  local conn = as_conn("node:send", address)
-  if not conn then return nil, "closed" end
-  return conn:send(message)
-end
-
--- Encodes once where all connections share the script's codec.
-function methods.broadcast(_, message, options)
-  options = check.options("node:broadcast", options, { "except" })
-  local codec = host.lib.glue.shared_codec()
-  if codec then
-    local bytes = codec.encode and codec.encode(message) or message
-    return native.broadcast(bytes, options.except)
+local function check(node, name)
+  if getmetatable(node) ~= Node then
+    error(("node:%s: call it with a colon, on the node; got %s"):format(name, text.got(node)), 3)
   end
-  local count = 0
-  for _, conn in ipairs(native.connections()) do
-    if conn ~= options.except and conn:try_send(message) then count = count + 1 end
+end
+
+for name, method in pairs(network.methods) do
+  methods[name] = function(node, ...)
+    check(node, name)
+    return method(...)
   end
-  return count
 end
 
-function methods.spawn(_, fn, ...)
-  if not check.is_callable(fn) then error("node:spawn: a function is expected, got " .. type(fn), 2) end
-  return work.spawn(fn, ...)
+-- Tasks
+
+function methods.spawn(node, fn, ...)
+  check(node, "spawn")
+  text.check(fn, "function", "node:spawn: the first argument", 2)
+  return tasks.spawn(fn, ...)
 end
 
-local function timer(what, seconds, fn, repeats, jitter)
-  if not check.is_callable(fn) then error(what .. ": a function is expected, got " .. type(fn), 3) end
-  seconds = duration(seconds, what)
-  if repeats and seconds <= 0 then error(what .. ": the interval must be more than 0", 3) end
-  return work.timer(seconds, fn, repeats, jitter and duration(jitter, what .. ": jitter"))
+function methods.timeout(node, duration, fn, ...)
+  check(node, "timeout")
+  local seconds = text.duration(duration, "node:timeout", 2)
+  text.check(fn, "function", "node:timeout: the second argument", 2)
+  return tasks.timeout(seconds, fn, ...)
 end
 
-function methods.after(_, seconds, fn) return timer("node:after", seconds, fn, false) end
-function methods.every(_, seconds, fn) return timer("node:every", seconds, fn, true) end
-
-function methods.timeout(_, seconds, fn, ...)
-  if not check.is_callable(fn) then error("node:timeout: a function is expected, got " .. type(fn), 2) end
-  return work.timeout(timed("node:timeout", seconds), fn, ...)
+function methods.all(node, ...)
+  check(node, "all")
+  return tasks.all(...)
 end
 
-function methods.queue(_, bound)
-  if bound ~= nil and (math.type(bound) ~= "integer" or bound < 1) then
-    error("node:queue: the bound must be a whole number of at least 1", 2)
-  end
-  return work.queue(bound)
+function methods.any(node, ...)
+  check(node, "any")
+  return tasks.any(...)
 end
 
-function methods.all(_, ...) return work.all(...) end
-function methods.any(_, ...) return work.any(...) end
-
-function methods.call(_, target, name, ...) return native.call(target, name, ...) end
-function methods.stats() return native.stats() end
-function methods.heuristics() return native.heuristics() end
-function methods.shut_down() return native.shut_down() end
-
-local fields = { "name", "id", "args", "address", "state", "config" }
-
-local function index(_, key)
-  local method = methods[key]
-  if method then return method end
-  if key == "address" then return native.address() end
-  local known = check.sorted_keys(methods)
-  for _, field in ipairs(fields) do known[#known + 1] = field end
-  local name = host.text.nearest(tostring(key), known)
-  error(('node has no field "%s"%s; keep data of your own in node.state'):format(tostring(key),
-    name and ('; did you mean "%s"?'):format(name) or ""), 2)
+function methods.queue(node, bound)
+  check(node, "queue")
+  local queue = queues.new(bound, 2)
+  return queue
 end
 
-local meta = { __index = index, __name = "node", __metatable = false,
-  __newindex = function(_, key)
-    error(("node.%s cannot be set: keep data of your own in node.state"):format(tostring(key)), 2)
+-- Time
+
+function methods.sleep(node, duration)
+  check(node, "sleep")
+  return time.sleep(text.duration(duration, "node:sleep", 2))
+end
+
+function methods.after(node, duration, fn)
+  check(node, "after")
+  local seconds = text.duration(duration, "node:after", 2)
+  text.check(fn, "function", "node:after: the second argument", 2)
+  return timers.after(seconds, fn)
+end
+
+-- every(duration, fn, { jitter = duration }?)
+function methods.every(node, duration, fn, options)
+  check(node, "every")
+  local period = text.duration(duration, "node:every", 2)
+  if period <= 0 then error("node:every: the duration must be more than 0", 2) end
+  text.check(fn, "function", "node:every: the second argument", 2)
+  options = text.options(options, "node:every", { "jitter" }, 2)
+  local jitter = text.duration(options.jitter or 0, "node:every: jitter", 2)
+  return timers.every(period, jitter, fn)
+end
+
+function methods.now(node)
+  check(node, "now")
+  return time.now()
+end
+
+-- random() → [0, 1); random(n) → 1 to n; random(m, n) → m to n
+function methods.random(node, low, high)
+  check(node, "random")
+  if low == nil then return time.random() end
+  text.check(low, "integer", "node:random: the first bound", 2)
+  if high == nil then low, high = 1, low end
+  text.check(high, "integer", "node:random: the second bound", 2)
+  if low > high then error(("node:random: there is nothing from %d to %d"):format(low, high), 2) end
+  return time.random(low, high)
+end
+
+for name in pairs(methods) do names[#names + 1] = name end
+table.sort(names)
+
+local M = { names = names }
+
+-- `address` changes with listen and stop_listening, so it is asked for; anything else the node lacks is a mistake.
+setmetatable(methods, {
+  __index = function(_, key)
+    if key == "address" then return network.address() end
+    if type(key) ~= "string" then return nil end
+    error(("the node has no %q%s"):format(key, (text.hint(key, names))), 2)
   end,
-  __tostring = function(self) return "node " .. self.name end }
+})
 
-local function read_only(what, values)
-  return setmetatable({}, { __index = values, __metatable = false, __pairs = function() return next, values end,
-    __newindex = function(_, key) error(("%s.%s is read only"):format(what, tostring(key)), 2) end })
-end
-
-local M = { methods = methods }
-
-function M.make(plain, config)
-  return setmetatable({ name = plain.name, id = plain.id, args = plain.args or {}, state = {},
-    config = read_only("node.config", config) }, meta)
-end
-
--- The script's own timers, after init.
-function M.start_timers(node, timers)
-  for _, name in ipairs(check.sorted_keys(timers or {})) do
-    local entry = timers[name]
-    timer("timers." .. name, entry.every, function() entry.run(node) end, true, entry.jitter)
+function Node.__newindex(node, key, value)
+  if value == nil then return end
+  if key == "state" then
+    text.check(value, "table", "node.state", 2)
+    return rawset(node, key, value)
   end
+  error(("node.%s cannot be set: keep it in node.state, node.state.%s = …"):format(key, key), 2)
+end
+
+function Node.__tostring(node) return "node " .. node.name end
+
+-- A table that can be read and walked in a fixed order, and not written.
+local function read_only(values)
+  local keys = text.sorted_keys(values)
+  return setmetatable({}, {
+    __name = "node.config",
+    __index = function(_, key)
+      local value = values[key]
+      if value == nil and type(key) == "string" and next(values) ~= nil then
+        error(("node.config has no %q%s"):format(key, (text.hint(key, keys))), 2)
+      end
+      return value
+    end,
+    __newindex = function(_, key)
+      error(("node.config cannot be changed by the script (%s)"):format(text.got(key)), 2)
+    end,
+    __pairs = function()
+      local i = 0
+      return function()
+        i = i + 1
+        if keys[i] ~= nil then return keys[i], values[keys[i]] end
+      end
+    end,
+  })
+end
+
+function M.make(fields, config, prepared)
+  local node = {}
+  for key, value in pairs(fields) do node[key] = value end
+  node.state = node.state or {}
+  node.args = node.args or {}
+  node.config = read_only(config or {})
+  network.prepare(prepared)
+  return setmetatable(node, Node)
+end
+
+function M.is_node(value) return getmetatable(value) == Node end
+
+-- The timers a script declares; each is called with the node. → name → timer
+function M.start_timers(node, declared)
+  local started = {}
+  for _, entry in ipairs(declared or {}) do
+    started[entry.name] = timers.every(entry.every, entry.jitter, function() entry.run(node) end)
+  end
+  return started
 end
 
 return M

@@ -1,159 +1,152 @@
--- What a script may return, looked at before anything of it runs: every problem at once, not the first only.
+-- What a script returns, checked: every mistake at once, each with its key and, where there is one, the nearest name.
+--
+-- prepare(value) → prepared, problems
+--   prepared: the script's table with `args` as declarations (args.lua), `timers` as a list in order of name
+--     { name, every, jitter, run }, `calls` and `config` never nil, and `hooks`, the names of those it has; nil without
+--     a table
+--   problems: { { key = "timers.tick.every", message =, suggestion = name or nil } … }
+-- The keys of `config` are Swift's to check.
 local host = ...
-local check, codec = host.check, host.lib.codec
+local text, base, args = host.lib.text, host.lib.codec_base, host.lib.args
+local ipairs, math_type, pcall, type = ipairs, math.type, pcall, type
+local format = string.format
 
-local FUNCTION, TABLE = "function", "table"
-local keys = {
-  name = "string", version = "integer", config = TABLE, args = TABLE, init = FUNCTION, codec = "codec",
-  handshake = FUNCTION, on_connect = FUNCTION, process_message = FUNCTION, session = FUNCTION,
-  on_disconnect = FUNCTION, timers = TABLE, calls = TABLE, on_shutdown = FUNCTION,
+local M = {}
+
+-- Every key a script may have, in the order of the documentation.
+M.keys = {
+  { name = "name", type = "string" }, { name = "version", type = "integer" },
+  { name = "config", type = "table" }, { name = "args", type = "table" },
+  { name = "init", type = "function", hook = true }, { name = "codec", type = "codec" },
+  { name = "handshake", type = "function", hook = true }, { name = "on_connect", type = "function", hook = true },
+  { name = "process_message", type = "function", hook = true }, { name = "session", type = "function", hook = true },
+  { name = "on_disconnect", type = "function", hook = true }, { name = "timers", type = "table" },
+  { name = "calls", type = "table" }, { name = "save", type = "function" }, { name = "restore", type = "function" },
+  { name = "save_connection", type = "function" }, { name = "restore_connection", type = "function" },
+  { name = "on_shutdown", type = "function", hook = true },
 }
-local planned = { save = true, restore = true, save_connection = true, restore_connection = true }
 
-local M = { keys = keys }
+local names, known = {}, {}
+for i, key in ipairs(M.keys) do names[i], known[key.name] = key.name, true end
 
-local function fits(kind, value)
-  if kind == FUNCTION then return check.is_callable(value) end
-  if kind == "integer" then return math.type(value) == "integer" end
-  if kind == "codec" then return codec.is_codec(value) or type(value) == "function" end
-  return type(value) == kind
+local article = { integer = "an integer" }
+
+local function is_a(value, kind)
+  return type(value) == kind or kind == "integer" and math_type(value) == "integer"
 end
 
-local function got(value) return type(value) == "string" and ("%q"):format(value) or type(value) end
+-- codec = codec.lines, without its call, is a function too.
+local function constructor_name(value)
+  for _, name in ipairs(text.sorted_keys(host.lib.codec)) do
+    if host.lib.codec[name] == value then return name end
+  end
+end
 
--- validate(value) → list of problems, each { key it is about, text }
-function M.validate(script)
+local function check_codec(value, add)
+  if base.is_codec(value) then return end
+  if type(value) ~= "function" then
+    return add("codec", "must be a codec or a function that returns one, got " .. text.got(value)
+      .. "; make one with require \"moonpeer.codec\"")
+  end
+  local name = constructor_name(value)
+  if name then add("codec", format("is the maker of a codec: call it, codec.%s(…)", name)) end
+end
+
+local timer_keys = { "every", "jitter", "run" }
+
+local function check_timer(name, entry, add)
+  local where = "timers." .. name
+  if type(entry) ~= "table" then
+    return add(where, "must be a table { every =, run = function(node) … end }, got " .. text.got(entry))
+  end
+  for _, key in ipairs(text.sorted_keys(entry)) do
+    if key ~= "every" and key ~= "jitter" and key ~= "run" then
+      local hint, nearest = text.hint(key, timer_keys)
+      add(where, format("unknown key %s%s", text.got(key), hint), nearest)
+    end
+  end
+  local made = { name = name, jitter = 0, run = entry.run }
+  if type(entry.run) ~= "function" then add(where .. ".run", "must be a function, got " .. text.got(entry.run)) end
+  for _, key in ipairs { "every", "jitter" } do
+    local value = entry[key]
+    if value ~= nil then
+      local ok, seconds = pcall(host.text.duration, value, where .. "." .. key)
+      if ok then made[key] = seconds
+      else add(where .. "." .. key, (text.words(seconds):gsub("^" .. where:gsub("%p", "%%%0") .. "%.%a+: ", ""))) end
+      if ok and key == "every" and seconds <= 0 then add(where .. ".every", "must be more than 0") end
+    elseif key == "every" then
+      add(where .. ".every", "is missing: how often it runs, as in every = \"5s\"")
+    end
+  end
+  return made
+end
+
+local function check_timers(timers, add)
+  local list = {}
+  for _, name in ipairs(text.sorted_keys(timers)) do
+    if type(name) == "string" then list[#list + 1] = check_timer(name, timers[name], add)
+    else add("timers", "every timer needs a name: name = { every =, run = }") end
+  end
+  return list
+end
+
+local function check_calls(calls, add)
+  for _, name in ipairs(text.sorted_keys(calls)) do
+    if type(name) ~= "string" then
+      add("calls", "every call needs a name: name = function(node, …) … end")
+    elseif type(calls[name]) ~= "function" then
+      add("calls." .. name, "must be a function, got " .. text.got(calls[name]))
+    end
+  end
+end
+
+local function check_types(script, prepared, add)
+  for _, key in ipairs(M.keys) do
+    local name, value = key.name, script[key.name]
+    if value == nil then
+      prepared[name] = nil
+    elseif name == "codec" then
+      check_codec(value, add)
+      prepared.codec = value
+    elseif not is_a(value, key.type) then
+      add(name, format("must be %s, got %s", article[key.type] or "a " .. key.type, text.got(value)))
+    else
+      prepared[name] = value
+      if key.hook then prepared.hooks[#prepared.hooks + 1] = name end
+    end
+  end
+end
+
+function M.prepare(script)
   local problems = {}
-  local function problem(key, text, ...) problems[#problems + 1] = { key, text:format(...) } end
+  local function add(key, message, suggestion)
+    problems[#problems + 1] = { key = key, message = message, suggestion = suggestion }
+  end
   if type(script) ~= "table" then
-    problem("return", "a script returns a table of hooks, got %s (is the return at its end missing?)", type(script))
-    return problems
+    local hint = script == nil and "; does it end in return { … }?" or ""
+    add("", "a script must return a table of hooks and settings, got " .. text.got(script) .. hint)
+    return nil, problems
   end
-  local names = check.sorted_keys(keys)
-  for _, key in ipairs(check.sorted_keys(script)) do
-    local kind = keys[key]
-    if planned[key] then
-      problem(key, "%s: reloading is not in this version yet; leave the key out", key)
-    elseif not kind then
-      local near = host.text.nearest(key, names)
-      problem(key, 'there is no key "%s"%s', key, near and ('; did you mean "%s"?'):format(near)
-        or "; the keys are " .. table.concat(names, ", "))
-    elseif not fits(kind, script[key]) then
-      problem(key, "%s must be a %s, got %s", key, kind == "codec" and "codec or a function(node, conn) that returns one"
-        or kind, got(script[key]))
+  for _, key in ipairs(text.sorted_keys(script)) do
+    if not known[key] then
+      local hint, nearest = text.hint(key, names)
+      if not nearest then hint = "; the keys are " .. table.concat(names, ", ") end
+      add(type(key) == "string" and key or text.got(key), "unknown key" .. hint, nearest)
     end
   end
-  if script.session and script.process_message then
-    problem("session", "session and process_message exclude each other: a connection is either a conversation or messages")
+  local prepared = { hooks = {} }
+  check_types(script, prepared, add)
+  if script.session ~= nil and script.process_message ~= nil then
+    add("session", "excludes process_message: a script has one or the other")
   end
-  for _, name in ipairs(check.sorted_keys(type(script.calls) == TABLE and script.calls or {})) do
-    if not check.is_callable(script.calls[name]) then
-      problem(name, "calls.%s must be a function, got %s", name, got(script.calls[name]))
-    end
-  end
-  for _, name in ipairs(check.sorted_keys(type(script.timers) == TABLE and script.timers or {})) do
-    local entry = script.timers[name]
-    if type(entry) ~= TABLE or not check.is_callable(entry.run) or entry.every == nil then
-      problem(name, "timers.%s must be { every = duration, run = function(node) … end }", name)
-    else
-      for _, key in ipairs(check.sorted_keys(entry)) do
-        if key ~= "every" and key ~= "run" and key ~= "jitter" then
-          problem(name, 'timers.%s: there is no option "%s"%s', name, key, check.hint(key, { "every", "jitter", "run" }))
-        end
-      end
-      for _, key in ipairs { "every", "jitter" } do
-        if entry[key] ~= nil then
-          local ok, message = pcall(host.text.duration, entry[key], "timers." .. name .. "." .. key)
-          if not ok then problem(name, "%s", type(message) == TABLE and message.message or message) end
-        end
-      end
-    end
-  end
-  return problems
-end
-
--- outline(script) → the plain part of what it declares
-function M.outline(script)
-  return { name = script.name, version = script.version, codec = script.codec and type(script.codec),
-    calls = check.sorted_keys(script.calls or {}), timers = check.sorted_keys(script.timers or {}) }
-end
-
-local types = { string = true, number = true, integer = true, boolean = true, duration = true, size = true,
-  address = true, table = true }
-
--- describe(args) → a list of { name, type, default, help }, and a list of problems
-function M.describe(args)
-  local list, problems = {}, {}
-  for _, name in ipairs(check.sorted_keys(args or {})) do
-    local declared = args[name]
-    local entry = { name = name }
-    if type(declared) == TABLE and (declared.default ~= nil or declared.type ~= nil or declared.help ~= nil) then
-      entry.default, entry.type, entry.help = declared.default, declared.type, declared.help
-      for _, key in ipairs(check.sorted_keys(declared)) do
-        if key ~= "default" and key ~= "type" and key ~= "help" then
-          problems[#problems + 1] = { name, ('args.%s: there is no option "%s"%s'):format(name, key,
-            check.hint(key, { "default", "type", "help" })) }
-        end
-      end
-    else
-      entry.default = declared
-    end
-    if entry.type == nil then
-      entry.type = math.type(entry.default) == "integer" and "integer" or type(entry.default)
-    end
-    if not types[entry.type] then
-      problems[#problems + 1] = { name, ('args.%s: the type is string, number, integer, boolean, duration, size, address or '
-        .. 'table, got %s'):format(name, tostring(entry.type)) }
-    end
-    list[#list + 1] = entry
-  end
-  return list, problems
-end
-
-local function converted(entry, value)
-  local what = ("argument %s"):format(entry.name)
-  local function refuse() error(("%s: a %s is expected, got %s"):format(what, entry.type, got(value)), 0) end
-  local kind = entry.type
-  if kind == "duration" then return host.text.duration(tonumber(value) or value, what) end
-  if kind == "size" then return host.text.size(tonumber(value) or value, what) end
-  if type(value) == "string" then
-    if kind == "integer" then value = math.tointeger(tonumber(value)) or refuse() end
-    if kind == "number" then value = tonumber(value) or refuse() end
-    if kind == "boolean" then
-      if value ~= "true" and value ~= "false" then refuse() end
-      value = value == "true"
-    end
-    if kind == "table" then refuse() end
-    return value
-  end
-  if kind == "integer" then return math.tointeger(value) or refuse() end
-  if kind == "address" then kind = "string" end
-  if type(value) ~= kind then refuse() end
-  return value
-end
-
--- arguments(declared, given) → every declared argument with its value
-function M.arguments(declared, given)
-  local list = M.describe(declared)
-  local names, result = {}, {}
-  for _, entry in ipairs(list) do
-    names[#names + 1] = entry.name
-    if given[entry.name] ~= nil then
-      result[entry.name] = converted(entry, given[entry.name])
-    elseif entry.default ~= nil then
-      result[entry.name] = entry.type == "duration" and host.text.duration(entry.default, entry.name)
-        or entry.type == "size" and host.text.size(entry.default, entry.name) or entry.default
-    end
-  end
-  for _, name in ipairs(check.sorted_keys(given)) do
-    local known = false
-    for _, entry in ipairs(list) do known = known or entry.name == name end
-    if not known then
-      error(("there is no argument %q%s"):format(name, #names > 0 and check.hint(name, names)
-        or ": the script declares none (key args)"), 0)
-    end
-  end
-  return result
+  local wrong
+  prepared.args, wrong = args.declare(prepared.args)
+  for _, problem in ipairs(wrong) do problems[#problems + 1] = problem end
+  prepared.timers = check_timers(prepared.timers or {}, add)
+  prepared.calls = prepared.calls or {}
+  prepared.config = prepared.config or {}
+  check_calls(prepared.calls, add)
+  return prepared, problems
 end
 
 return M

@@ -1,259 +1,195 @@
--- Tasks, timers and queues: everything that waits for another task, from park and wake.
+-- Tasks: functions that run on their own and can be waited for and cancelled.
 local host = ...
-local task, time = host.task, host.time
-local new_error = host.error.new
+local text, waiting = host.lib.text, host.lib.waiting
+local error, type, getmetatable, setmetatable, ipairs = error, type, getmetatable, setmetatable, ipairs
+local pack, unpack = table.pack, table.unpack
+local task_natives, new_error = host.task, host.error.new
+local current, wake = task_natives.current, task_natives.wake
 
 local M = {}
+local methods = {}
 
--- Parks until `done()`; the wakers are whoever changes what it looks at.
-local function wait_until(done)
-  while not done() do task.park() end
-end
+-- `state` is nil until the task is over; then "finished" with `values`, or "failed" or "cancelled" with `cause`.
+-- `local task <close> = node:spawn(…)` cancels what still runs when the block is left.
+local Task = { __name = "task" }
 
-local function wake_all(waiting)
-  for i = 1, #waiting do
-    task.wake(waiting[i])
-    waiting[i] = nil
-  end
-end
-
--- Parks in a list of waiting tasks until `done()`.
-local function wait_in(waiting, done)
-  wait_until(function()
-    if done() then return true end
-    waiting[#waiting + 1] = task.current()
-    return false
-  end)
-end
-
-local Task = { __name = "task", __metatable = false }
-local kept = setmetatable({}, { __mode = "k" }) -- task → what it came to
-
-function Task.__index(self, key)
+function Task.__index(task, key)
   if key == "status" then
-    local state = kept[self]
-    return state.ended and "ended" or task.status(state.id)
+    return task.state or (task_natives.status(task.id) == "parked" and "waiting" or "running")
   end
-  return rawget(Task, key)
+  return methods[key]
 end
 
--- Waits for its end and returns what it returned, or raises its error as it was.
-function Task.join(self)
-  local state = kept[self]
-  if state.id == task.current() then error("task:join: a task cannot join itself", 2) end
-  state.joined = true
-  wait_in(state.waiting, function() return state.ended end)
-  if not state.ok then error(state[1], 0) end
-  return table.unpack(state, 1, state.n)
+function Task.__close(task)
+  if not task.state then methods.cancel(task) end
 end
 
--- Raises an error of kind "cancelled" where it waits; false when it is over.
-function Task.cancel(self)
-  local state = kept[self]
-  state.joined = true
-  return not state.ended and task.cancel(state.id, "cancelled", "the task was cancelled")
+function M.is_task(value)
+  return getmetatable(value) == Task
+end
+
+local function fail(task, cause)
+  if task.state then return end
+  task.state = task.cancelling and "cancelled" or "failed"
+  task.cause = cause ~= nil and cause or new_error("cancelled", "the task was ended")
+end
+
+-- Notes an error on its way out and lets it go on: the host logs it, with its traceback, if no one watches the task.
+local Guard = { __close = function(guard, cause) fail(guard.task, cause) end }
+
+local function keep(task, ...)
+  task.values, task.state = pack(...), "finished"
+end
+
+local function run(task, fn, ...)
+  task.started = true
+  local guard <close> = setmetatable({ task = task }, Guard)
+  keep(guard.task, fn(...))
 end
 
 function M.spawn(fn, ...)
-  local state = { waiting = {} }
-  local handle = setmetatable({}, Task)
-  kept[handle] = state
-  state.id = task.spawn(fn, ...)
-  task.on_end(state.id, function(ok, ...)
-    local values = table.pack(...)
-    for i = 1, values.n do state[i] = values[i] end
-    state.n, state.ok, state.ended = values.n, ok, true
-    wake_all(state.waiting)
-    -- Nobody asked by the time it ended: the error must not vanish. A later join still gets it.
-    if not ok and not state.joined then task.report(...) end
+  local task = setmetatable({}, Task)
+  task.id = task_natives.spawn(run, task, fn, ...)
+  return task
+end
+
+local function wake_waiters(task)
+  local waiters = task.waiters
+  task.waiters = nil
+  for _, id in ipairs(waiters or {}) do wake(id) end
+end
+
+-- From here on the task's error is ours to hand over, and the host does not log it.
+local function watch(task)
+  if task.watched or task.state then return end
+  task.watched = task_natives.on_end(task.id, function(ok, cause)
+    if not ok then fail(task, cause) end
+    wake_waiters(task)
   end)
-  return handle
+  -- Over without a word: not even its guard could run.
+  if not task.watched then fail(task, new_error("budget", "the task ran over its budget")) end
 end
 
-local Timer = { __name = "timer", __metatable = false }
-Timer.__index = Timer
-
--- Whether it was still to come.
-function Timer.cancel(self)
-  local id = self.id
-  self.id = nil
-  self.cancelled = true
-  return id ~= nil and time.cancel_timer(id)
+local function await_by(task, id)
+  watch(task)
+  local waiters = task.waiters or {}
+  waiters[#waiters + 1] = id
+  task.waiters = waiters
 end
 
-function M.timer(seconds, fn, repeats, jitter)
-  local handle = setmetatable({}, Timer)
-  if not repeats then
-    handle.id = time.timer(seconds, fn)
-    return handle
+local function result(task)
+  if task.state == "finished" then return unpack(task.values, 1, task.values.n) end
+  error(task.cause, 0)
+end
+
+-- join() → what the function returned; raises what it raised, as it was raised.
+function methods.join(task)
+  if not M.is_task(task) then error("task:join: call it with a colon, on a task; got " .. text.got(task), 2) end
+  if not task.state then
+    local id = current()
+    if id == task.id then error("task:join: a task cannot wait for itself", 2) end
+    await_by(task, id)
+    while not task.state do waiting.park(id) end
   end
-  local due = time.now() + seconds
-  local function arm()
-    -- A slow run skips the rounds it missed: they do not pile up.
-    local now = time.now()
-    if due < now then due = now + seconds - (now - due) % seconds end
-    local wait = due - now + (jitter and time.random() * jitter or 0)
-    handle.id = time.timer(wait, function()
-      due = due + seconds
-      local again <close> = setmetatable({}, { __close = function()
-        if not handle.cancelled then arm() end
-      end })
-      return again and fn()
-    end)
-  end
-  arm()
-  return handle
+  return result(task)
 end
 
--- fn as a task of its own; ended when the time is over.
+-- cancel() → whether there was anything left to cancel. Where the task waits, an error of kind `cancelled` is raised.
+function methods.cancel(task)
+  if not M.is_task(task) then error("task:cancel: call it with a colon, on a task; got " .. text.got(task), 2) end
+  if task.state then return false end
+  watch(task)
+  task.cancelling = true
+  local is_cancelled = task_natives.cancel(task.id, "cancelled", "the task was cancelled")
+  if is_cancelled and not task.started then
+    fail(task, new_error("cancelled", "the task was cancelled"))
+    wake_waiters(task)
+  end
+  return is_cancelled
+end
+
+-- timeout(seconds, fn): runs fn as a task of its own and returns what it returns.
 function M.timeout(seconds, fn, ...)
-  local child = M.spawn(fn, ...)
-  local state = kept[child]
-  state.joined = true
-  local me, expired = task.current(), false
-  local id = time.timer(seconds, function()
-    expired = true
-    task.wake(me)
-  end)
-  local guard <close> = setmetatable({}, { __close = function()
-    time.cancel_timer(id)
-    if not state.ended then task.cancel(state.id, "cancelled", "the task was cancelled") end
-  end })
-  wait_in(state.waiting, function() return state.ended or expired end)
-  if not state.ended then error(new_error("timeout", ("no result within %g s"):format(seconds)), 0) end
-  if not state.ok then error(state[1], 0) end
-  return guard and table.unpack(state, 1, state.n)
+  local id, deadline = current(), waiting.deadline(seconds)
+  local child <close> = M.spawn(fn, ...)
+  await_by(child, id)
+  while not child.state do
+    if waiting.is_over(deadline) then
+      error(new_error("timeout", ("it took longer than %g s"):format(seconds)), 0)
+    end
+    waiting.park(id, deadline)
+  end
+  return result(child)
 end
 
-local function tasks_of(what, ...)
-  local list = table.pack(...)
-  if list.n == 1 and type(list[1]) == "table" and not kept[list[1]] then
-    list = list[1]
-    list.n = #list
-  end
+local Group = { __close = function(group) for _, task in ipairs(group.own) do Task.__close(task) end end }
+
+-- The tasks to wait for, from functions (made into tasks here, and cancelled when they are not needed any more) and
+-- from tasks (left alone).
+local function group_of(what, ...)
+  local list = pack(...)
+  local first = list[1]
+  local as_list = list.n == 1 and type(first) == "table" and not M.is_task(first)
+  if as_list then list = pack(unpack(first)) end
   for i = 1, list.n do
-    if type(list[i]) == "function" then list[i] = M.spawn(list[i]) end
-    if not kept[list[i]] then error(("%s: tasks or functions are expected, got %s"):format(what, type(list[i])), 3) end
-    kept[list[i]].joined = true
+    if type(list[i]) ~= "function" and not M.is_task(list[i]) then
+      error(("%s: functions and tasks are expected, argument %d is %s"):format(what, i, text.got(list[i])), 3)
+    end
   end
-  return list
+  local group = { tasks = {}, own = {}, as_list = as_list }
+  for i = 1, list.n do
+    local task = list[i]
+    if type(task) == "function" then
+      task = M.spawn(task)
+      group.own[#group.own + 1] = task
+    end
+    group.tasks[i] = task
+  end
+  return setmetatable(group, Group)
 end
 
--- Waits for all; the first result of each, in order. The first error cancels the others and is raised.
+local function await_all(group, id)
+  for _, task in ipairs(group.tasks) do
+    if not task.state then await_by(task, id) end
+  end
+end
+
+-- all(…) → the first result of each, in order; raises the first error, and cancels the rest. A list of functions gives
+-- a list of results.
 function M.all(...)
-  local list = tasks_of("node:all", ...)
-  local me, failed = {}, nil
-  for i = 1, list.n do
-    local state = kept[list[i]]
-    wait_in(state.waiting, function()
-      for j = 1, list.n do
-        local other = kept[list[j]]
-        if other.ended and not other.ok then failed = other end
-        -- Any end may be the one that fails the whole: be woken by all of them.
-        if not other.ended and other ~= state then other.waiting[#other.waiting + 1] = task.current() end
-      end
-      return failed ~= nil or state.ended
-    end)
-    if failed then break end
-    me[i] = state[1]
+  local id = current()
+  local group <close> = group_of("node:all", ...)
+  await_all(group, id)
+  while true do
+    local waits = false
+    for _, task in ipairs(group.tasks) do
+      if task.state and task.state ~= "finished" then error(task.cause, 0) end
+      waits = waits or not task.state
+    end
+    if not waits then break end
+    waiting.park(id)
   end
-  if failed then
-    for i = 1, list.n do list[i]:cancel() end
-    error(failed[1], 0)
-  end
-  return table.unpack(me, 1, list.n)
+  local results = {}
+  for i, task in ipairs(group.tasks) do results[i] = task.values[1] end
+  if group.as_list then return results end
+  return unpack(results, 1, #group.tasks)
 end
 
--- Waits for the first that succeeds: its results; the others are cancelled. With none, the last error is raised.
+-- any(…) → what the first one to finish returns, and cancels the rest; raises the first one's error if all fail.
 function M.any(...)
-  local list = tasks_of("node:any", ...)
-  if list.n == 0 then error("node:any: at least one task is expected", 2) end
-  local winner, failure
-  local function look()
-    local open = 0
-    for i = 1, list.n do
-      local state = kept[list[i]]
-      if state.ended and state.ok then
-        winner = state
-        return true
-      end
-      if state.ended then failure = state else open = open + 1 end
+  local id = current()
+  local group <close> = group_of("node:any", ...)
+  if #group.tasks == 0 then error("node:any: there is nothing to wait for", 2) end
+  await_all(group, id)
+  while true do
+    local waits = false
+    for _, task in ipairs(group.tasks) do
+      if task.state == "finished" then return result(task) end
+      waits = waits or not task.state
     end
-    return open == 0
+    if not waits then error(group.tasks[1].cause, 0) end
+    waiting.park(id)
   end
-  wait_until(function()
-    if look() then return true end
-    for i = 1, list.n do
-      local state = kept[list[i]]
-      if not state.ended then state.waiting[#state.waiting + 1] = task.current() end
-    end
-    return false
-  end)
-  for i = 1, list.n do if kept[list[i]] ~= winner then list[i]:cancel() end end
-  if not winner then error(failure[1], 0) end
-  return table.unpack(winner, 1, winner.n)
-end
-
-local Queue = { __name = "queue", __metatable = false }
-Queue.__index = Queue
-function Queue.__len(self) return self.last - self.first + 1 end
-
-function M.queue(bound)
-  return setmetatable({ first = 1, last = 0, bound = bound or math.huge, getters = {}, putters = {}, closed = false },
-    Queue)
-end
-
--- false when it is full or closed
-function Queue.try_put(self, value)
-  if value == nil then error("queue:put: a value is expected, got nil", 2) end
-  if self.closed or #self >= self.bound then return false end
-  self.last = self.last + 1
-  self[self.last] = value
-  wake_all(self.getters)
-  return true
-end
-
--- Waits for room; true, or nil, "closed"
-function Queue.put(self, value)
-  if value == nil then error("queue:put: a value is expected, got nil", 2) end
-  wait_in(self.putters, function() return self.closed or #self < self.bound end)
-  if self.closed then return nil, "closed" end
-  return self:try_put(value)
-end
-
--- nil when there is none
-function Queue.try_get(self)
-  if #self == 0 then return nil end
-  local value = self[self.first]
-  self[self.first] = nil
-  self.first = self.first + 1
-  wake_all(self.putters)
-  return value
-end
-
--- Waits for a value; nil, "closed" when the queue is closed and empty, nil, "timeout" after so long
-function Queue.get(self, timeout)
-  local expired, id = false, nil
-  if timeout ~= nil then
-    local seconds, me = host.text.duration(timeout, "queue:get: timeout"), task.current()
-    id = time.timer(seconds, function()
-      expired = true
-      task.wake(me)
-    end)
-  end
-  wait_in(self.getters, function() return #self > 0 or self.closed or expired end)
-  if id then time.cancel_timer(id) end
-  if #self > 0 then return self:try_get() end
-  return nil, self.closed and "closed" or "timeout"
-end
-
-function Queue.items(self) return function() return (self:get()) end end
-
--- What is in it can still be taken.
-function Queue.close(self)
-  self.closed = true
-  wake_all(self.getters)
-  wake_all(self.putters)
 end
 
 return M

@@ -16,10 +16,15 @@ extension ScriptRuntime {
       for (name, natives) in groups { try addNatives(name, natives) }
       try vm.setMetatableSetter(host)
       try vm.setNative(host, "chunk", HostModule.chunk)
-      for name in ["error", "check"] {
-        let value = try chunk(name)
-        try vm.setField(host, name) { $0.ref(value) }
-      }
+      let error = try chunk("error")
+      try vm.setField(host, "error") { $0.ref(error) }
+      // The other chunks are loaded when they are first asked for: a script pays for what it uses.
+      let lazily = try vm.load(
+        "local host = ... setmetatable(host.lib, { __index = function(lib, name) "
+          + "local value = host.chunk(name) rawset(lib, name, value) return value end })", chunkName: "=moonpeer.lib")
+      let host = host
+      _ = try vm.callNow(lazily) { $0.ref(host) }
+      vm.release(lazily)
       let globals = try vm.globals()
       let require = try chunk("modules")
       try vm.setField(globals, "require") { $0.ref(require) }
@@ -41,20 +46,6 @@ extension ScriptRuntime {
   /// Makes `require "moonpeer.<name>"` run this Lua text, with `host` as its argument.
   package func addModule(_ name: String, source: [UInt8]) {
     extraModules[name] = source
-  }
-
-  /// The libraries a node's script works with, in the order they build on each other.
-  func installNodeLibrary() throws(ScriptError) {
-    do throws(LuaError) {
-      guard let lib = vm.field(host, "lib") else { return }
-      defer { vm.release(lib) }
-      for name in ["codec", "conn", "dispatch", "script", "node", "glue"] {
-        let value = try chunk(name)
-        try vm.setField(lib, name) { $0.ref(value) }
-      }
-    } catch {
-      throw ScriptError(error, code: .load)
-    }
   }
 
   /// The value of a shipped chunk, run once.
@@ -108,11 +99,33 @@ extension ScriptRuntime {
   }
 
   private static let shipped: [String: [UInt8]] = [
-    "check": PackageResources.check_lua, "codec": PackageResources.codec_lua,
-    "codec_records": PackageResources.codec_records_lua, "conn": PackageResources.conn_lua,
-    "dispatch": PackageResources.dispatch_lua, "error": PackageResources.error_lua, "glue": PackageResources.glue_lua,
-    "json": PackageResources.json_lua, "log": PackageResources.log_lua, "modules": PackageResources.modules_lua,
-    "node": PackageResources.node_lua, "script": PackageResources.script_lua, "tasks": PackageResources.tasks_lua,
+    "args": PackageResources.args_lua,
+    "codec": PackageResources.codec_lua,
+    "codec_base": PackageResources.codec_base_lua,
+    "codec_composed": PackageResources.codec_composed_lua,
+    "codec_format": PackageResources.codec_format_lua,
+    "codec_native": PackageResources.codec_native_lua,
+    "codec_records": PackageResources.codec_records_lua,
+    "codec_union": PackageResources.codec_union_lua,
+    "conn": PackageResources.conn_lua,
+    "dispatch": PackageResources.dispatch_lua,
+    "error": PackageResources.error_lua,
+    "glue": PackageResources.glue_lua,
+    "inbox": PackageResources.inbox_lua,
+    "json": PackageResources.json_lua,
+    "json_decode": PackageResources.json_decode_lua,
+    "json_encode": PackageResources.json_encode_lua,
+    "json_marks": PackageResources.json_marks_lua,
+    "log": PackageResources.log_lua,
+    "modules": PackageResources.modules_lua,
+    "node": PackageResources.node_lua,
+    "node_network": PackageResources.node_network_lua,
+    "queue": PackageResources.queue_lua,
+    "script": PackageResources.script_lua,
+    "tasks": PackageResources.tasks_lua,
+    "text": PackageResources.text_lua,
+    "timers": PackageResources.timers_lua,
+    "waiting": PackageResources.waiting_lua,
   ]
 }
 

@@ -20,7 +20,6 @@ package final class ScriptRuntime {
 
   var modules: ModuleLoader
   var generator: SeededGenerator
-  var lastFailure: ScriptError?
   /// `host` as the shipped Lua sees it, and its chunks by name.
   var host = LuaRef.none
   var chunks: [String: LuaRef] = [:]

@@ -1,0 +1,99 @@
+-- Argument checks with one voice. `level` is what the calling function would give to `error`: 2 blames its caller.
+-- Callers must not be left by a tail call, or the blame lands one line too far out.
+local host = ...
+local error, type, pairs, ipairs, pcall, tostring = error, type, pairs, ipairs, pcall, tostring
+local getmetatable = getmetatable
+local format, match = string.format, string.match
+local sort, concat = table.sort, table.concat
+local math_type, huge = math.type, math.huge
+
+local M = {}
+
+-- What a value is, for "…, got %s".
+function M.got(value)
+  local kind = math_type(value) or type(value)
+  if kind == "string" then
+    return #value <= 40 and format("string %q", value) or "a string of " .. #value .. " bytes"
+  end
+  if kind == "integer" or kind == "float" or kind == "boolean" then return kind .. " " .. tostring(value) end
+  if kind == "table" then
+    local meta = getmetatable(value)
+    local name = type(meta) == "table" and meta.__name
+    return type(name) == "string" and "a " .. name or "a table"
+  end
+  return value == nil and "nothing" or "a " .. kind
+end
+
+-- The keys of a table, sorted as text: what may be shown to anyone.
+function M.sorted_keys(table)
+  local keys = {}
+  for key in pairs(table) do keys[#keys + 1] = key end
+  sort(keys, function(a, b) return tostring(a) < tostring(b) end)
+  return keys
+end
+
+-- "; did you mean …?", or what there is to choose from.
+function M.hint(word, names)
+  local nearest = type(word) == "string" and host.text.nearest(word, names)
+  if nearest then return format("; did you mean %q?", nearest), nearest end
+  if #names == 0 then return "", nil end
+  return "; known: " .. concat(names, ", "), nil
+end
+
+-- An options table: absent is empty; a key outside `names` is an error that names the nearest one.
+function M.options(value, what, names, level)
+  if value == nil then return {} end
+  if type(value) ~= "table" then
+    error(format("%s: a table of options is expected, got %s", what, M.got(value)), level + 1)
+  end
+  local known = {}
+  for _, name in ipairs(names) do known[name] = true end
+  for _, key in ipairs(M.sorted_keys(value)) do
+    if not known[key] then
+      error(format("%s: unknown option %s%s", what, type(key) == "string" and format("%q", key) or M.got(key),
+        (M.hint(key, names))), level + 1)
+    end
+  end
+  return value
+end
+
+-- The words of an error that a native raised, without the place inside our own chunk.
+function M.words(cause)
+  local text = tostring(type(cause) == "table" and cause.message or cause)
+  return match(text, "^moonpeer[%w_./]*:%d+: (.*)$") or text
+end
+
+function M.duration(value, what, level)
+  if type(value) == "number" and value >= 0 and value < huge then return value end
+  local ok, seconds = pcall(host.text.duration, value, what)
+  if not ok then error(M.words(seconds), level + 1) end
+  return seconds
+end
+
+function M.size(value, what, level)
+  if math_type(value) == "integer" and value >= 0 then return value end
+  local ok, bytes = pcall(host.text.size, value, what)
+  if not ok then error(M.words(bytes), level + 1) end
+  return bytes
+end
+
+function M.check(value, expected, what, level)
+  local kind = type(value)
+  if kind == expected or (expected == "integer" and math_type(value) == "integer") then return value end
+  local article = match(expected, "^[aeiou]") and "an " or "a "
+  error(format("%s must be %s%s, got %s", what, article, expected, M.got(value)), level + 1)
+end
+
+function M.optional(value, expected, what, level)
+  if value == nil then return nil end
+  M.check(value, expected, what, level + 1)
+  return value
+end
+
+-- Fails with a text that has its place already, or gets the caller's; an error table goes on as it is.
+function M.raise(cause, what, level)
+  if type(cause) ~= "string" or match(cause, "^[^\n]-:%d+: ") then error(cause, 0) end
+  error(what .. ": " .. cause, level + 1)
+end
+
+return M
