@@ -46,8 +46,9 @@ let package = Package(
       name: "NodeScripting", dependencies: ["NodeEngine", "NodeCore", "LuaHost", logging],
       resources: [.embedInCode("Prelude")], swiftSettings: strict),
     .target(
-      name: "TestNetwork", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
-      swiftSettings: strict),
+      name: "TestNetwork",
+      dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, engine("NIOCore"), engine("NIOPosix")],
+      resources: [.embedInCode("Lua")], swiftSettings: strict),
     .executableTarget(
       name: "MoonpeerCLI",
       dependencies: [

@@ -1,5 +1,5 @@
-import LuaHost
-import NodeCore
+package import LuaHost
+package import NodeCore
 import NodeEngine
 
 /// `host.conn`: one connection's operations, each with the handle as its first argument.
@@ -44,7 +44,7 @@ enum HostConn {
   private static let stats: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else { return call.returns { $0.nil() } }
-    let value = side.connection.statistics.asLuaValue(now: side.runtime.scheduler.now)
+    let value = side.connection.statistics.asLuaValue
     return call.returns { $0.value(value) }
   }
 
@@ -120,11 +120,11 @@ enum HostConn {
 }
 
 extension TrafficStatistics {
-  func asLuaValue(now: MonotonicTime) -> LuaValue {
+  package var asLuaValue: LuaValue {
     [
       "messages_sent": .integer(Int64(clamping: messagesSent)), "bytes_sent": .integer(Int64(clamping: bytesSent)),
       "messages_received": .integer(Int64(clamping: messagesReceived)),
-      "bytes_received": .integer(Int64(clamping: bytesReceived)),
+      "bytes_received": .integer(Int64(clamping: bytesReceived)), "created_at": .number(createdAt),
     ]
   }
 }

@@ -1,5 +1,5 @@
-import LuaHost
-import NodeCore
+package import LuaHost
+package import NodeCore
 import NodeEngine
 
 /// `host.node`: the node's own operations. Without a node (a check, a module's top level before the start) each says so.
@@ -144,7 +144,7 @@ enum HostNode {
   private static let stats: LuaNative = { state in
     let call = LuaCall(state)
     guard let hooks = hooks(call) else { return noNode(call) }
-    let value = hooks.node.statistics.asLuaValue(now: hooks.runtime.scheduler.now)
+    let value = hooks.node.statistics.asLuaValue
     return call.returns { $0.value(value) }
   }
 
@@ -215,7 +215,7 @@ extension LuaPack {
 }
 
 extension Heuristics {
-  var asLuaValue: LuaValue {
+  package var asLuaValue: LuaValue {
     .table(LuaTable(fields: Self.names.map { LuaField(key: LuaValue.string(LuaString($0)), value: .integer(Int64(clamping: self[$0]))) }))
   }
 }

@@ -49,7 +49,7 @@ extension ScriptRuntime {
   }
 
   /// The value of a shipped chunk, run once.
-  func chunk(_ name: String) throws(LuaError) -> LuaRef {
+  package func chunk(_ name: String) throws(LuaError) -> LuaRef {
     if let known = chunks[name] { return known }
     guard let source = extraModules[name] ?? Self.shipped[name] else {
       throw LuaError(kind: .runtime, message: "there is no shipped chunk \"\(name)\"")

@@ -1,8 +1,7 @@
 -- moonpeer.network: scripted test networks. Scenarios are collected while the file loads and run by the host.
 local host = ...
-local native, check, new_error = host.network, host.check, host.error.new
-local time, duration = host.time, host.text.duration
-local work = host.chunk "tasks"
+local native, new_error, text, tasks = host.network, host.error.new, host.lib.text, host.lib.tasks
+local time = host.time
 
 local M = {}
 local scenarios = {}
@@ -21,13 +20,13 @@ local function fail(message) error(new_error("expectation", message, { where = p
 function M.scenario(name, options, fn)
   if fn == nil then options, fn = {}, options end
   if type(name) ~= "string" or name == "" then error("network.scenario: a name is expected", 2) end
-  if not check.is_callable(fn) then error("network.scenario: a function(net) is expected, got " .. type(fn), 2) end
-  options = check.options("network.scenario", options, { "timeout" })
+  if type(fn) ~= "function" then error("network.scenario: a function(net) is expected, got " .. type(fn), 2) end
+  options = text.options(options, "network.scenario", { "timeout" }, 2)
   for _, other in ipairs(scenarios) do
     if other.name == name then error(("network.scenario: %q stands twice in this file"):format(name), 2) end
   end
   scenarios[#scenarios + 1] = { name = name, fn = fn, where = place(),
-    timeout = duration(options.timeout or 60, "network.scenario: timeout") }
+    timeout = text.duration(options.timeout or 60, "network.scenario: timeout", 2) }
 end
 
 -- Topologies: who dials whom is worked out natively.
@@ -36,15 +35,15 @@ function M.ring() return { kind = "ring" } end
 function M.mesh() return { kind = "mesh" } end
 function M.star() return { kind = "star" } end
 function M.grid(options)
-  options = check.options("network.grid", options, { "width", "height" })
+  options = text.options(options, "network.grid", { "width", "height" }, 2)
   return { kind = "grid", a = options.width or 0, b = options.height or 0 }
 end
 function M.tree(options)
-  options = check.options("network.tree", options, { "branching" })
+  options = text.options(options, "network.tree", { "branching" }, 2)
   return { kind = "tree", a = options.branching or 2 }
 end
 function M.random(options)
-  options = check.options("network.random", options, { "degree", "seed" })
+  options = text.options(options, "network.random", { "degree", "seed" }, 2)
   return { kind = "random", a = options.degree or 3, b = options.seed or 0 }
 end
 
@@ -63,9 +62,8 @@ function Node.__index(self, key)
   if later[key] then
     error(("node handle: %s is not in this version: the real world cannot do it yet"):format(key), 2)
   end
-  error(('a node handle has no field "%s"%s'):format(tostring(key),
-    check.hint(key, { "call", "eval", "address", "name", "connections", "stats", "heuristics", "crash", "shut_down",
-      "restart" })), 2)
+  error(("a node handle has no %q%s"):format(tostring(key), (text.hint(key, { "call", "eval", "address", "name", "id",
+    "connections", "stats", "heuristics", "crash", "shut_down", "restart" }))), 2)
 end
 Node.__tostring = function(self) return "node " .. handles[self].name end
 
@@ -98,10 +96,10 @@ function Net.__index(_, key)
   local method = rawget(Net, key)
   if method then return method end
   local names = {}
-  for _, name in ipairs(check.sorted_keys(Net)) do
+  for _, name in ipairs(text.sorted_keys(Net)) do
     if not name:find("^__") then names[#names + 1] = name end
   end
-  error(('net has no method "%s"%s'):format(tostring(key), check.hint(key, names)), 2)
+  error(("net has no %q%s"):format(tostring(key), (text.hint(key, names))), 2)
 end
 
 local states = setmetatable({}, { __mode = "k" })
@@ -146,7 +144,7 @@ function Net.nodes(self, count, script, args)
   end
   local list = {}
   for i = 1, count do
-    local given = check.is_callable(args) and args(i) or args
+    local given = type(args) == "function" and args(i) or args
     list[i] = self:node(script, given)
   end
   return list
@@ -174,15 +172,15 @@ function Net.connect(self, nodes, topology)
 end
 
 function Net.sleep(self, seconds)
-  time.sleep(duration(seconds, "net:sleep"))
+  time.sleep(text.duration(seconds, "net:sleep", 2))
   look(states[self])
 end
 
 -- So long after the scenario's start; the scenario ends only when it has run.
 function Net.at(self, moment, fn)
   local state = states[self]
-  local wait = state.started + duration(moment, "net:at") - time.now()
-  state.pending[#state.pending + 1] = work.spawn(function()
+  local wait = state.started + text.duration(moment, "net:at", 2) - time.now()
+  state.pending[#state.pending + 1] = tasks.spawn(function()
     if wait > 0 then time.sleep(wait) end
     fn()
   end)
@@ -198,10 +196,10 @@ function Net.fail(_, message) fail(tostring(message or "failed")) end
 
 function Net.eventually(self, name, within, fn)
   local state = states[self]
-  local limit = duration(within, "net:eventually")
-  local stop, pause, problem = time.now() + limit, 0.002, nil
+  local limit = text.duration(within, "net:eventually", 2)
+  local stop, pause = time.now() + limit, 0.002
   while true do
-    local ok
+    local ok, problem
     ok, problem = fn()
     look(state)
     if ok then
@@ -216,7 +214,7 @@ function Net.eventually(self, name, within, fn)
 end
 
 local function property(self, kind, name, fn)
-  if type(name) ~= "string" or not check.is_callable(fn) then
+  if type(name) ~= "string" or type(fn) ~= "function" then
     error(("net:%s: a name and a function are expected"):format(kind), 3)
   end
   local list = states[self][kind]
@@ -245,29 +243,48 @@ local function finish(state)
   end
 end
 
+-- A task whose failure is the scenario's.
+local function side(state, fn)
+  return tasks.spawn(function()
+    local ok, problem = pcall(fn)
+    if not ok and not state.failure then state.failure = { problem } end
+  end)
+end
+
 -- Runs one scenario: how often properties were looked at; raises what failed.
 function M.run(index)
   local scenario = scenarios[index]
   local net = setmetatable({}, Net)
   local state = { always = {}, sometimes = {}, pending = {}, eventually = 0, started = time.now() }
   states[net] = state
-  local ticker = work.spawn(function()
-    while true do
-      time.sleep(0.02)
-      look(state)
-    end
-  end)
-  local body = work.spawn(function()
-    scenario.fn(net)
-    finish(state)
-  end)
+  local done = false
+  local running = {
+    side(state, function()
+      while true do
+        time.sleep(0.02)
+        look(state)
+      end
+    end),
+    side(state, function()
+      scenario.fn(net)
+      finish(state)
+      done = true
+    end),
+  }
   local guard <close> = setmetatable({}, { __close = function()
-    ticker:cancel()
-    for _, task in ipairs(state.pending) do task:cancel() end
-    body:cancel()
+    for _, list in ipairs { running, state.pending } do
+      for _, task in ipairs(list) do task:cancel() end
+    end
   end })
-  -- The first of them that fails is the scenario's failure; the body's end is its end.
-  work.timeout(scenario.timeout, function() work.race(body, ticker, state.pending) end)
+  local stop = time.now() + scenario.timeout
+  while not done and not state.failure do
+    if time.now() >= stop then
+      error(new_error("timeout", ("the scenario did not end within %g s"):format(scenario.timeout),
+        { where = scenario.where }), 0)
+    end
+    time.sleep(0.003)
+  end
+  if state.failure then error(state.failure[1], 0) end
   local looks = 0
   for _, list in ipairs { state.always, state.sometimes } do
     for _, entry in ipairs(list) do looks = looks + entry.checks end

@@ -1,0 +1,90 @@
+public import Logging
+import LuaHost
+public import NIOCore
+import NIOPosix
+import NodeEngine
+import NodeScripting
+
+/// Runs the scenarios of Lua files on real sockets in this process.
+public struct ScenarioRunner: Sendable {
+  /// What a run tells while it goes on.
+  public enum Event: Sendable {
+    case started(name: String, index: Int, count: Int)
+    case finished(ScenarioResult)
+  }
+
+  /// Runs only scenarios whose name contains this text.
+  public var filter: String?
+  /// Ends with the first failure.
+  public var stopsAtFirstFailure = false
+  /// What is kept of the nodes' logs for the case of a failure.
+  public var logLevel = Logger.Level.debug
+  /// Gets the nodes' logs as they come; nil: nobody does.
+  public var logger: Logger?
+  private let group: any EventLoopGroup
+
+  /// - Parameter group: the loops the nodes share; nil: NIO's own for the process.
+  public init(on group: (any EventLoopGroup)? = nil) {
+    self.group = group ?? MultiThreadedEventLoopGroup.singleton
+  }
+
+  /// The names of a file's scenarios with the places they are declared at.
+  ///
+  /// - Throws: ``ScenarioError`` where the file cannot be loaded or has none.
+  public func scenarios(in path: String) async throws(ScenarioError) -> [(name: String, location: String)] {
+    let file = try await ScenarioFile.load(path, environment: .sockets(on: group, logger: quiet))
+    defer { file.close() }
+    return file.scenarios
+  }
+
+  /// Runs a file's scenarios one after the other, each in a VM and a network of its own.
+  public func run(
+    _ path: String, onEvent: @Sendable (Event) -> Void = { _ in }
+  ) async throws(ScenarioError) -> [ScenarioResult] {
+    let all = try await scenarios(in: path)
+    let chosen = all.indices.filter { index in filter.map { all[index].name.contains($0) } ?? true }
+    var results: [ScenarioResult] = []
+    for (position, index) in chosen.enumerated() {
+      onEvent(.started(name: all[index].name, index: position, count: chosen.count))
+      let result = await run(path, index, all[index])
+      results.append(result)
+      onEvent(.finished(result))
+      if stopsAtFirstFailure, !result.hasPassed { break }
+    }
+    return results
+  }
+
+  private var quiet: Logger { LogCollector().logger(level: .critical, more: nil) }
+
+  private func run(_ path: String, _ index: Int, _ scenario: (name: String, location: String)) async -> ScenarioResult {
+    let collector = LogCollector()
+    let logger = collector.logger(level: logLevel, more: logger)
+    let clock = ContinuousClock()
+    let start = clock.now
+    var looks = 0
+    var outcome = ScenarioResult.Outcome.passed
+    do {
+      let file = try await ScenarioFile.load(path, environment: .sockets(on: group, logger: logger))
+      let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+      let world = ScenarioWorld(folder: folder.isEmpty ? "/" : folder, logger: logger, group: group)
+      do throws(ScriptError) {
+        looks = try await file.run(index, in: world)
+      } catch {
+        let location = error.value?.table?["where"].text ?? error.location
+        outcome = .failed(
+          ScenarioFailure(
+            message: error.message, location: location, traceback: error.kind == "script" ? error.traceback : nil, log: []))
+      }
+      await world.close()
+      file.close()
+    } catch {
+      outcome = .failed(ScenarioFailure(message: error.message, location: nil, traceback: nil, log: []))
+    }
+    if case .failed(var failure) = outcome {
+      failure.log = collector.lines
+      outcome = .failed(failure)
+    }
+    return ScenarioResult(
+      file: path, name: scenario.name, location: scenario.location, outcome: outcome, duration: clock.now - start, looks: looks)
+  }
+}

@@ -1,0 +1,161 @@
+import LuaHost
+import Logging
+import NIOCore
+import NIOPosix
+import NodeCore
+import NodeEngine
+import NodeScripting
+import Synchronization
+
+/// The nodes of one running scenario, on real sockets.
+final class ScenarioWorld: Sendable {
+  struct Entry: Sendable {
+    var node: ScriptedNode?
+    var source: ScriptSource
+    var options: ScriptOptions
+    var name: String
+    var address: PeerAddress?
+  }
+
+  private let entries = Mutex<[Entry]>([])
+  private let directory = NodeDirectory()
+  private let folder: String
+  private let logger: Logger
+  private let group: any EventLoopGroup
+
+  init(folder: String, logger: Logger, group: any EventLoopGroup) {
+    self.folder = folder
+    self.logger = logger
+    self.group = group
+  }
+
+  private func entry(_ id: Int64) throws(ScriptError) -> Entry {
+    let found = entries.withLock { entries in entries.indices.contains(Int(id) - 1) ? entries[Int(id) - 1] : nil }
+    guard let found else { throw ScriptError(code: .script, message: "there is no node \(id)") }
+    return found
+  }
+
+  private func running(_ id: Int64) throws(ScriptError) -> ScriptedNode {
+    let entry = try entry(id)
+    guard let node = entry.node else {
+      throw ScriptError(code: .script, kind: "stopped", message: "\(entry.name) is not running; restart it first")
+    }
+    return node
+  }
+
+  /// Starts a node. Of the table it is given, declared arguments go to the script, configuration keys and `name` to the
+  /// node.
+  func start(_ script: String, _ given: LuaTable) async throws(ScriptError) -> (id: Int64, name: String) {
+    let path = script.hasPrefix("/") || folder == "." ? script : folder + "/" + script
+    let source = try ScriptSource.file(path)
+    let environment = NodeEnvironment.sockets(on: group, logger: logger)
+    let declared = try await ScriptedNode.inspect(source, environment: environment)
+    var options = ScriptOptions()
+    // All nodes share one address here.
+    options.defaults.maxConnectionsPerIP = 1 << 20
+    let arguments = declared.arguments.map(\.name)
+    let keys = NodeConfiguration.keys.map(\.name)
+    for field in given.fields {
+      guard let key = field.key.text else { continue }
+      if arguments.contains(key) {
+        options.arguments[key] = field.value
+      } else if keys.contains(key) {
+        options.configuration.append((key, ConfigurationValue(field.value)))
+      } else {
+        let hint = NearestName.hint(for: key, among: arguments + keys)
+        throw ScriptError(
+          code: .configuration, message: "\(script) has no argument \"\(key)\", nor is it a configuration key\(hint)")
+      }
+    }
+    let count = entries.withLock { $0.count }
+    if !given.fields.contains(where: { $0.key.text == "name" }) {
+      options.name = "\(declared.name ?? "node")-\(count + 1)"
+    } else if arguments.contains("name") {
+      options.name = given["name"].text
+    }
+    let node = try await ScriptedNode.load(source, options: options, environment: environment, directory: directory)
+    try await node.start()
+    let address = await node.node.address
+    let id = entries.withLock { [options] entries in
+      entries.append(Entry(node: node, source: source, options: options, name: node.name, address: address))
+      return Int64(entries.count)
+    }
+    return (id, node.name)
+  }
+
+  func call(_ id: Int64, _ name: String, _ arguments: [LuaValue]) async throws(ScriptError) -> [LuaValue] {
+    try await running(id).call(name, arguments)
+  }
+
+  func evaluate(_ id: Int64, _ code: String, _ arguments: [LuaValue]) async throws(ScriptError) -> [LuaValue] {
+    try await running(id).evaluate(code, arguments)
+  }
+
+  func connect(_ from: Int64, _ to: Int64) async throws(ScriptError) {
+    let node = try running(from)
+    let target = try entry(to)
+    guard let address = await target.node?.node.address else {
+      throw ScriptError(code: .script, message: "\(target.name) does not listen, so \(node.name) cannot connect to it")
+    }
+    do {
+      _ = try await node.node.connect(to: address)
+    } catch {
+      throw ScriptError(
+        code: .engine, kind: error.code.rawValue, message: "\(node.name) could not connect to \(target.name): \(error)")
+    }
+  }
+
+  func address(_ id: Int64) async throws(ScriptError) -> PeerAddress? { await (try entry(id)).node?.node.address }
+  func connected(_ id: Int64) async throws(ScriptError) -> Int { await (try entry(id)).node?.node.counts.connected ?? 0 }
+  func connections(_ id: Int64) async throws(ScriptError) -> [ConnectionInfo] { await (try running(id)).node.connections() }
+  func statistics(_ id: Int64) async throws(ScriptError) -> TrafficStatistics { await (try running(id)).node.statistics() }
+  func heuristics(_ id: Int64) async throws(ScriptError) -> Heuristics { await (try running(id)).node.heuristics() }
+
+  /// Ends a node, in order or as a crash would; false when it was not running.
+  func stop(_ id: Int64, isCrash: Bool) async throws(ScriptError) -> Bool {
+    guard let node = try entry(id).node else { return false }
+    entries.withLock { $0[Int(id) - 1].node = nil }
+    if isCrash { await node.crash() } else { await node.shutDown() }
+    return true
+  }
+
+  /// Starts a node anew, with an empty state, where it listened before.
+  func restart(_ id: Int64) async throws(ScriptError) {
+    _ = try await stop(id, isCrash: false)
+    let entry = try entry(id)
+    var options = entry.options
+    options.name = entry.name
+    if let address = entry.address {
+      options.configuration.removeAll { $0.key == "listen" }
+      options.configuration.append(("listen", .string("\(address)")))
+    }
+    let environment = NodeEnvironment.sockets(on: group, logger: logger)
+    let node = try await ScriptedNode.load(entry.source, options: options, environment: environment, directory: directory)
+    try await node.start()
+    entries.withLock { $0[Int(id) - 1].node = node }
+  }
+
+  /// Ends every node at once.
+  func close() async {
+    let running = entries.withLock { entries in
+      let running = entries.compactMap(\.node)
+      for index in entries.indices { entries[index].node = nil }
+      return running
+    }
+    await withTaskGroup(of: Void.self) { tasks in
+      for node in running { tasks.addTask { await node.shutDown() } }
+    }
+  }
+}
+
+extension ConfigurationValue {
+  init(_ value: LuaValue) {
+    switch value {
+    case .boolean(let flag): self = .boolean(flag)
+    case .integer(let number): self = .integer(number)
+    case .number(let number): self = .number(number)
+    case .table(let table): self = .list(table.array.map(\.description))
+    case .string, .nil: self = .string(value.description)
+    }
+  }
+}
