@@ -61,7 +61,19 @@ void clua_arm(clua_vm *vm) {
 
 static _Thread_local clua_vm *current_vm;
 
+// A thread started by libdispatch (and every thread it starts) has all signals blocked; the watchdog's must come through.
+static void let_signal_in(void) {
+  static _Thread_local bool is_open;
+  if (__builtin_expect(is_open, 1)) return;
+  is_open = true;
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGURG);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 clua_vm *clua_swap_current_vm(clua_vm *vm) {
+  let_signal_in();
   clua_vm *previous = current_vm;
   current_vm = vm;
   return previous;
