@@ -62,7 +62,11 @@ let package = Package(
     .testTarget(name: "NodeScriptingTests", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging], swiftSettings: strict),
     .testTarget(name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
     .testTarget(name: "CLITests", dependencies: ["MoonpeerCLI"], swiftSettings: strict),
-    .testTarget(name: "ScriptTests", dependencies: ["MoonpeerCLI"], swiftSettings: strict),
+    .testTarget(
+      name: "ScriptTests",
+      // The command line too, so that the binary that the documentation is checked against has been built.
+      dependencies: ["MoonpeerCLI", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
+      exclude: ["clients"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
