@@ -68,6 +68,12 @@ extension LocalNode {
     }
   }
 
+  /// Called once the node has stopped; asks for nothing itself.
+  public func whenStopped(_ completion: @escaping () -> Void) {
+    if phase == .stopped { return completion() }
+    shutdownWaiters.append(completion)
+  }
+
   private func closeEverything() {
     isClosing = true
     stopListening { [self] in

@@ -144,6 +144,13 @@ public actor Node: Service {
     }
   }
 
+  /// Waits for a shutdown that somebody else asks for: a hook, a script, another task.
+  public func waitUntilStopped() async {
+    await withCheckedContinuation { continuation in
+      local.whenStopped { continuation.resume() }
+    }
+  }
+
   /// Cuts everything at once, without hooks, as a crash would.
   package func crash() async {
     await withCheckedContinuation { continuation in
