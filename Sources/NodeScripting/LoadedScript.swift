@@ -102,15 +102,7 @@ package final class LoadedScript {
   ) {
     func fail(_ error: ScriptError) { completion(.failure(error)) }
     do throws(ScriptError) {
-      var limits = NodeConfiguration()
-      // What the script itself asks for is not known yet; what its caller sets is.
-      for (key, value) in options.configuration where key.hasPrefix("script_") { try? limits.set(key, to: value) }
-      var logger = environment.logger
-      logger[metadataKey: "node"] = "\(options.name ?? source.fileName)"
-      let runtime = try ScriptRuntime(
-        scheduler: environment.scheduler, logger: logger,
-        limits: LuaLimits(memory: limits.scriptMemory, time: limits.scriptTime), trusted: options.isTrusted,
-        root: SearchPath([source.directory]))
+      let runtime = try makeRuntime(source, options, environment)
       try examine(source, runtime) { result in
         completion(
           Result { () throws(ScriptError) in
@@ -129,13 +121,11 @@ package final class LoadedScript {
 
   /// Only looks: the declaration with all its problems.
   static func inspect(
-    _ source: ScriptSource, environment: NodeEnvironment,
+    _ source: ScriptSource, options: ScriptOptions, environment: NodeEnvironment,
     completion: @escaping (Result<ScriptDeclaration, ScriptError>) -> Void
   ) {
     do throws(ScriptError) {
-      let runtime = try ScriptRuntime(
-        scheduler: environment.scheduler, logger: environment.logger, limits: LuaLimits(), trusted: false,
-        root: SearchPath([source.directory]))
+      let runtime = try makeRuntime(source, options, environment)
       try examine(source, runtime) { result in
         completion(result.map { $0.declaration })
         runtime.scheduler.defer { runtime.stop() }
@@ -143,6 +133,20 @@ package final class LoadedScript {
     } catch {
       completion(.failure(error))
     }
+  }
+
+  private static func makeRuntime(
+    _ source: ScriptSource, _ options: ScriptOptions, _ environment: NodeEnvironment
+  ) throws(ScriptError) -> ScriptRuntime {
+    var limits = NodeConfiguration()
+    // What the script itself asks for is not known yet; what its caller sets is.
+    for (key, value) in options.configuration where key.hasPrefix("script_") { try? limits.set(key, to: value) }
+    var logger = environment.logger
+    logger[metadataKey: "node"] = "\(options.name ?? source.fileName)"
+    return try ScriptRuntime(
+      scheduler: environment.scheduler, logger: logger,
+      limits: LuaLimits(memory: limits.scriptMemory, time: limits.scriptTime), trusted: options.isTrusted,
+      root: SearchPath([source.directory]))
   }
 
   private typealias Examined = (glue: Glue, table: LuaRef, declaration: ScriptDeclaration)

@@ -86,12 +86,14 @@ public final class ScriptedNode: Sendable {
   }
 
   /// Loads a script only to see what it declares; every mistake that can be found without running hooks is listed.
+  ///
+  /// - Parameter options: how its top level is run (trust, memory, time); its arguments and configuration are not applied.
   public static func inspect(
-    _ source: ScriptSource, environment: NodeEnvironment
+    _ source: ScriptSource, options: ScriptOptions = ScriptOptions(), environment: NodeEnvironment
   ) async throws(ScriptError) -> ScriptDeclaration {
     let result: Result<ScriptDeclaration, ScriptError> = await withCheckedContinuation { continuation in
       environment.scheduler.execute {
-        LoadedScript.inspect(source, environment: environment) { continuation.resume(returning: $0) }
+        LoadedScript.inspect(source, options: options, environment: environment) { continuation.resume(returning: $0) }
       }
     }
     return try result.get()
