@@ -1,0 +1,53 @@
+import ArgumentParser
+import Glibc
+import NodeCore
+
+/// One call of the program, from its arguments to its exit status.
+struct CommandLineRun {
+  let arguments: [String]
+
+  init(_ arguments: [String]) { self.arguments = arguments }
+
+  func finish() async -> Never {
+    do {
+      try Self.refuseUnknownCommand(arguments)
+      var command = try Moonpeer.parseAsRoot(arguments)
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+      exit(ExitStatus.success.rawValue)
+    } catch {
+      Self.leave(because: error)
+    }
+  }
+
+  /// Says what went wrong, once, and leaves with the status that belongs to it.
+  static func leave(because error: any Error) -> Never {
+    switch error {
+    case let failure as CommandFailure: failure.leave()
+    default: break
+    }
+    // Help and `--version` come as errors too; they are what was asked for.
+    let status = Moonpeer.exitCode(for: error).rawValue
+    var message = Moonpeer.fullMessage(for: error)
+    if message.hasPrefix("Error: ") { message = "moonpeer: " + message.dropFirst(7) }
+    if status != ExitStatus.success.rawValue {
+      Output.error.tell(message + "\n")
+    } else if !message.isEmpty {
+      do throws(CommandFailure) { try Output.standard.write(message + "\n") } catch { error.leave() }
+    }
+    exit(status)
+  }
+
+  /// The parser takes a mistyped command for a stray argument; this says what was meant.
+  static func refuseUnknownCommand(_ arguments: [String]) throws(CommandFailure) {
+    guard let word = arguments.first, !word.hasPrefix("-") else { return }
+    let names = Moonpeer.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+    guard !names.contains(word) else { return }
+    var hint = NearestName.hint(for: word, among: names)
+    if hint.isEmpty { hint = word.hasSuffix(".lua") ? "; to run a script: moonpeer run \(word)" : "; see moonpeer --help" }
+    throw CommandFailure(.usage, "there is no command \"\(Printable.text(word))\"\(hint)")
+  }
+}

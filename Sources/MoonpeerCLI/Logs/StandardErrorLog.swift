@@ -1,0 +1,29 @@
+import Logging
+
+/// Sends log lines to standard error.
+struct StandardErrorLog: LogHandler {
+  let render: @Sendable (LogLine) -> String
+  var logLevel: Logger.Level
+  var metadata: Logger.Metadata = [:]
+  var metadataProvider: Logger.MetadataProvider?
+
+  init(logLevel: Logger.Level, render: @escaping @Sendable (LogLine) -> String) {
+    self.render = render
+    self.logLevel = logLevel
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    var all = metadata
+    if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
+    all.merge(event.metadata ?? [:]) { $1 }
+    if let error = event.error { all["error"] = "\(error)" }
+    let node = all.removeValue(forKey: "node").map { "\($0)" }
+    Output.error.tell(
+      render(LogLine(time: .now, level: event.level, node: node, message: "\(event.message)", metadata: all)))
+  }
+}

@@ -1,0 +1,81 @@
+import Logging
+import NodeCore
+import NodeEngine
+import NodeScripting
+import ServiceLifecycle
+
+/// The nodes of one `moonpeer run`, as one service: started in order, shut down together.
+struct NodeFleet: Service {
+  let nodes: [ScriptedNode]
+  let dialling: Dialling
+  let logger: Logger
+
+  /// Loads every script; nothing listens yet.
+  static func load(
+    _ plan: RunPlan, schedule: RetrySchedule, logger: Logger
+  ) async throws(CommandFailure) -> NodeFleet {
+    let directory = NodeDirectory()
+    var nodes: [ScriptedNode] = []
+    for planned in plan.nodes {
+      do throws(ScriptError) {
+        nodes.append(
+          try await ScriptedNode.load(
+            planned.source, options: planned.options, environment: .sockets(logger: logger), directory: directory))
+      } catch {
+        throw CommandFailure(error)
+      }
+    }
+    let dialling = Dialling(peers: plan.peers, schedule: schedule, logger: logger)
+    return NodeFleet(nodes: nodes, dialling: dialling, logger: logger)
+  }
+
+  /// Until a graceful shutdown, or until every node has stopped by itself.
+  ///
+  /// - Throws: ``CommandFailure`` for a node that does not start or reaches none of its peers; the others are shut down
+  ///   first.
+  func run() async throws {
+    let failure = await withGracefulShutdownHandler {
+      await live()
+    } onGracefulShutdown: {
+      Task { await shutDown() }
+    }
+    await shutDown()
+    if let failure { throw failure }
+  }
+
+  private func live() async -> CommandFailure? {
+    for node in nodes {
+      do throws(ScriptError) {
+        try await node.start()
+      } catch {
+        // Asked to leave while starting: that is no failure.
+        return Task.isShuttingDownGracefully ? nil : CommandFailure(error).about(node.name)
+      }
+      await announce(node)
+    }
+    let unreached = await cancelWhenGracefulShutdown { await dialling.run(nodes) }
+    if !unreached.isEmpty, !Task.isShuttingDownGracefully {
+      let peers = dialling.peers.map(\.description).joined(separator: ", ")
+      return CommandFailure(.network, "\(unreached.joined(separator: ", ")): no connection to any of --connect \(peers)")
+    }
+    for node in nodes { await node.node.waitUntilStopped() }
+    return nil
+  }
+
+  private func announce(_ node: ScriptedNode) async {
+    let addresses = await node.node.addresses.map(\.description)
+    let text = addresses.isEmpty ? "does not listen" : "listens on " + addresses.joined(separator: ", ")
+    do throws(CommandFailure) {
+      try Output.standard.write("\(node.name) \(text)\n")
+    } catch {
+      // A node goes on without a reader; its log still says where it is.
+      logger.warning("\(error.message); \(node.name) \(text)")
+    }
+  }
+
+  private func shutDown() async {
+    await withTaskGroup(of: Void.self) { tasks in
+      for node in nodes { tasks.addTask { await node.shutDown() } }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import ArgumentParser
+import Dispatch
+import Glibc
+import Logging
+import NodeCore
+import NodeEngine
+import ServiceLifecycle
+
+struct RunCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Run one script or several as nodes.",
+    discussion: """
+      Prints where each node listens and runs until Ctrl-C or SIGTERM, which shut the nodes down in order: \
+      on_shutdown, on_disconnect for every connection, what is queued, the port. A second Ctrl-C leaves at once. The \
+      log goes to standard error.
+
+      Scripts of one process reach each other with node:call("name", …). A node is called what --name, the script's \
+      config.name, its name or its file says; where several nodes would share a name they are name-1, name-2, ….
+
+      With --connect, a node that reaches none of the addresses ends the run with exit status 69.
+
+      Examples:
+        moonpeer run chat.lua --listen 0.0.0.0:4000 --max-connections 50
+        moonpeer run gossip.lua --connect seed.example:4000 --set fanout=3
+        moonpeer run gossip.lua --count 20 --log-level warning
+        moonpeer run proxy.lua backend.lua --log-format json
+      """)
+
+  @Argument(help: "The scripts; each becomes a node.")
+  var scripts: [String]
+
+  @Option(help: ArgumentHelp("Nodes per script.", valueName: "number"))
+  var count = 1
+
+  @Option(name: .customLong("set"), help: ArgumentHelp("Give a declared argument a value.", valueName: "name=value"))
+  var settings: [String] = []
+
+  @Option(name: .customLong("connect"), help: ArgumentHelp("Dial this address once the nodes listen; may be repeated.", valueName: "address"))
+  var peers: [String] = []
+
+  @Option(help: ArgumentHelp("How often each dial of --connect is tried.", valueName: "number"))
+  var connectAttempts = 5
+
+  @Option(help: ArgumentHelp("How long a shutdown may take.", valueName: "duration"))
+  var shutdownTimeout = "10s"
+
+  @Flag(name: .customLong("trusted"), help: "Give the scripts all of Lua's libraries: files, processes, everything.")
+  var isTrusted = false
+
+  @OptionGroup(title: "Log options")
+  var logging: LogOptions
+
+  @OptionGroup(title: "Configuration, set over the scripts' own")
+  var configuration: ConfigurationOptions
+
+  func run() async throws {
+    let logger = logging.logger()
+    let limit = try Self.duration(shutdownTimeout, "--shutdown-timeout")
+    guard (1...1000).contains(connectAttempts) else {
+      throw CommandFailure(.usage, "--connect-attempts: a number from 1 to 1000 is expected, got \(connectAttempts)")
+    }
+    // The plan only looks at the scripts: what their top level logs is logged when they are loaded.
+    let quiet = Logger(label: "moonpeer") { _ in SwiftLogNoOpLogHandler() }
+    let plan = try await RunPlan(self, environment: .sockets(logger: quiet))
+    let fleet = try await NodeFleet.load(plan, schedule: RetrySchedule(attempts: connectAttempts), logger: logger)
+    // The group's own log would say the same once more, in other words.
+    let group = ServiceGroup(
+      configuration: ServiceGroupConfiguration(
+        services: [
+          ServiceGroupConfiguration.ServiceConfiguration(
+            service: fleet, successTerminationBehavior: .gracefullyShutdownGroup)
+        ], logger: quiet))
+    let interrupts = Interrupts { _ in
+      logger.notice("shutting down; Ctrl-C once more leaves at once")
+      Self.leave(after: limit)
+      Task { await group.triggerGracefulShutdown() }
+    }
+    try await group.run()
+    _ = consume interrupts
+  }
+
+  /// The bound of a shutdown, kept by Dispatch: whatever is stuck, it is not this.
+  private static func leave(after limit: Duration) {
+    let (seconds, attoseconds) = limit.components
+    let nanoseconds = min(seconds, 1_000_000_000) * 1_000_000_000 + attoseconds / 1_000_000_000
+    DispatchQueue(label: "moonpeer.shutdown").asyncAfter(deadline: .now() + .nanoseconds(Int(nanoseconds))) {
+      Output.error.tell("moonpeer: the shutdown took longer than \(limit) (--shutdown-timeout); left without finishing it\n")
+      _exit(ExitStatus.failed.rawValue)
+    }
+  }
+
+  private static func duration(_ text: String, _ option: String) throws(CommandFailure) -> Duration {
+    do throws(NodeCoreError) {
+      let duration = try DurationText.parse(text)
+      guard duration > .zero else { throw NodeCoreError(code: .duration, message: "0 makes no sense here") }
+      return duration
+    } catch {
+      throw CommandFailure(.usage, "\(option): \(error.message)")
+    }
+  }
+}
