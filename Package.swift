@@ -55,12 +55,19 @@ let package = Package(
         "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, lifecycle,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
+    // Writes the reference, the editor annotations and .luacheckrc: `make api`.
+    .executableTarget(
+      name: "APIReference", dependencies: ["TestNetwork", "NodeScripting", "NodeCore"], swiftSettings: strict),
 
     .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore"], swiftSettings: strict),
     .testTarget(name: "NodeEngineTests", dependencies: ["NodeEngine", "NodeCore", logging, engine("NIOCore"), engine("NIOPosix")], swiftSettings: strict),
     .testTarget(name: "NodeScriptingTests", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging], swiftSettings: strict),
     .testTarget(name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
+    .testTarget(
+      name: "APIReferenceTests",
+      dependencies: ["APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
+      swiftSettings: strict),
     .testTarget(name: "CLITests", dependencies: ["MoonpeerCLI"], swiftSettings: strict),
     .testTarget(
       name: "ScriptTests",

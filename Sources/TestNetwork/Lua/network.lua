@@ -54,6 +54,17 @@ local handles = setmetatable({}, { __mode = "k" })
 
 local later = { reload = true, pause = true, resume = true }
 
+-- What a handle has, for the hint about a name it does not have.
+local function names_of(methods, fields)
+  local names = {}
+  for name, value in pairs(methods) do
+    if type(value) == "function" and not name:find("^__") then names[#names + 1] = name end
+  end
+  for _, name in ipairs(fields) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
 function Node.__index(self, key)
   local method = rawget(Node, key)
   if method then return method end
@@ -62,8 +73,8 @@ function Node.__index(self, key)
   if later[key] then
     error(("node handle: %s is not in this version: the real world cannot do it yet"):format(key), 2)
   end
-  error(("a node handle has no %q%s"):format(tostring(key), (text.hint(key, { "call", "eval", "address", "name", "id",
-    "connections", "stats", "heuristics", "crash", "shut_down", "restart" }))), 2)
+  error(("a node handle has no %q%s"):format(tostring(key),
+    (text.hint(key, names_of(Node, { "address", "id", "name" })))), 2)
 end
 Node.__tostring = function(self) return "node " .. handles[self].name end
 
@@ -85,21 +96,15 @@ function Node.restart(self) return native.restart(id_of("restart", self)) end
 -- ---- the network of one scenario
 
 local Net = { __name = "net", __metatable = false }
-local impossible = { "link", "partition", "heal", "intercept" }
-for _, name in ipairs(impossible) do
-  Net[name] = function()
-    fail(("net:%s is not possible in the real world of this version: links are not simulated yet"):format(name))
-  end
-end
+local impossible = { link = true, partition = true, heal = true, intercept = true }
 
 function Net.__index(_, key)
   local method = rawget(Net, key)
   if method then return method end
-  local names = {}
-  for _, name in ipairs(text.sorted_keys(Net)) do
-    if not name:find("^__") then names[#names + 1] = name end
+  if impossible[key] then
+    fail(("net:%s is not possible in the real world of this version: links are not simulated yet"):format(key))
   end
-  error(("net has no %q%s"):format(tostring(key), (text.hint(key, names))), 2)
+  error(("net has no %q%s"):format(tostring(key), (text.hint(key, names_of(Net, {})))), 2)
 end
 
 local states = setmetatable({}, { __mode = "k" })
