@@ -24,6 +24,7 @@ public struct Heuristics: Sendable, Equatable {
   public var rejectedMaxConnections: UInt64 = 0
   public var rejectedPerIP: UInt64 = 0
   public var rejectedPerSubnet: UInt64 = 0
+  public var rejectedDuplicate: UInt64 = 0
   public var rejectedShutdown: UInt64 = 0
   public var acceptErrors: UInt64 = 0
   public var handshakeFailures: UInt64 = 0
@@ -47,6 +48,7 @@ public struct Heuristics: Sendable, Equatable {
       ("rejected_max_connections", "inbound connections rejected by max_connections", \.rejectedMaxConnections),
       ("rejected_per_ip", "inbound connections rejected by max_connections_per_ip", \.rejectedPerIP),
       ("rejected_per_subnet", "inbound connections rejected by max_connections_per_subnet", \.rejectedPerSubnet),
+      ("rejected_duplicate", "inbound connections rejected because their address is still taken", \.rejectedDuplicate),
       ("rejected_shutdown", "inbound connections rejected because the node was shutting down", \.rejectedShutdown),
       ("accept_errors", "errors of the listening socket (no descriptors left, say)", \.acceptErrors),
       ("handshake_failures", "handshakes that failed, on either side", \.handshakeFailures),

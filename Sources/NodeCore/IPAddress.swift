@@ -17,7 +17,7 @@ public struct IPAddress: Sendable, Hashable {
   /// `127.0.0.1`, `::1`, `fe80::1%eth0`; nil for anything else, names included.
   public init?(_ text: String) {
     let parts = text.split(separator: "%", maxSplits: 1, omittingEmptySubsequences: false)
-    guard let host = parts.first.map(String.init) else { return nil }
+    guard let host = parts.first.map(String.init), parts.count == 1 || !parts[1].isEmpty else { return nil }
     var four = in_addr()
     if parts.count == 1, inet_pton(AF_INET, host, &four) == 1 {
       self.init(bytes: withUnsafeBytes(of: &four) { Array($0) })

@@ -59,7 +59,8 @@ extension NodeConfiguration {
       name: "max_connections_per_subnet", kind: .count, defaultText: "none", help: "connections per /24 (IPv4) or /64 (IPv6)",
       zero: .refused,
       assign: { configuration, value in
-        configuration.maxConnectionsPerSubnet = try whole(value, "max_connections_per_subnet")
+        configuration.maxConnectionsPerSubnet =
+          value == .string("none") ? nil : try whole(value, "max_connections_per_subnet")
       }, read: { $0.maxConnectionsPerSubnet.map { .integer(Int64($0)) } }),
     count("max_connecting", \.maxConnecting, "100", "set-ups in progress, both directions; at most max_connections"),
     duration("connection_timeout", \.connectionTimeout, "1s", "for the TCP connect"),

@@ -54,6 +54,16 @@ public struct NodeConfiguration: Sendable, Equatable {
     func require(_ condition: Bool, _ key: String, _ why: String) throws(NodeCoreError) {
       guard condition else { throw NodeCoreError(code: .configuration, message: "\(key): \(why)") }
     }
+    // Values set from Swift have not gone through `set`.
+    for key in Self.keys {
+      switch key.value(of: self) {
+      case .integer(let number)?: try require(number >= 0, key.name, "must not be negative, got \(number)")
+      case .number(let seconds)?:
+        try require(seconds >= 0, key.name, "must not be negative, got \(seconds) seconds")
+        try require(seconds <= DurationText.longest, key.name, "is over a century (\(seconds) seconds)")
+      default: break
+      }
+    }
     for key in Self.keys where key.zero == .refused {
       try require(!key.isZero(in: self), key.name, "0 makes no sense here; leave it out for the default (\(key.defaultText))")
     }

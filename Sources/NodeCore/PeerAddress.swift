@@ -35,7 +35,9 @@ public enum PeerAddress: Sendable, Hashable {
       guard rest.hasPrefix(":") else { throw refused("the port is missing") }
       host = text[text.index(after: text.startIndex)..<end]
       port = rest.dropFirst()
-      guard let address = IPAddress(String(host)) else { throw refused("\"\(host)\" is not an IPv6 address") }
+      guard host.contains(":"), let address = IPAddress(String(host)) else {
+        throw refused("\"\(host)\" is not an IPv6 address")
+      }
       self = .ip(address, port: try Self.port(port, refused))
       return
     }
@@ -81,8 +83,10 @@ public enum PeerAddress: Sendable, Hashable {
   public func reaches(_ listener: PeerAddress) -> Bool {
     if self == listener { return true }
     guard case .ip(let own, let ownPort) = self, case .ip(let other, let otherPort) = listener else { return false }
-    guard ownPort == otherPort, ownPort != 0, other.isUnspecified else { return false }
-    return own.isLoopback || own.isUnspecified
+    guard ownPort == otherPort, ownPort != 0 else { return false }
+    // Dialling the wildcard address means the loopback one (ip(7)).
+    if other.isUnspecified { return own.isLoopback || own.isUnspecified }
+    return own.isUnspecified && other.isLoopback
   }
 }
 

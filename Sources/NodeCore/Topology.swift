@@ -69,8 +69,8 @@ public enum Topology: Sendable, Equatable {
     return edges
   }
 
-  /// A circulant graph (each node to its next ones round a ring) whose edges are then swapped at random where that
-  /// keeps it simple, and the result kept only while it is connected.
+  /// A shuffled ring for two neighbours. For more, a circulant graph (each node to its next ones round a ring) whose
+  /// edges are swapped at random where that keeps it simple, and which is kept only if it is connected.
   private func random(_ degree: Int, _ seed: UInt64, _ count: Int) throws(NodeCoreError) -> [(Int, Int)] {
     guard degree >= 1 else { throw refused("a random network's degree must be at least 1, got \(degree)") }
     try need(2, of: count, "a random network")
@@ -83,6 +83,11 @@ public enum Topology: Sendable, Equatable {
     guard degree > 1 || count == 2 else {
       throw refused("a degree of 1 connects only pairs: a network of \(count) nodes needs at least 2")
     }
+    var generator = SeededGenerator(seed: seed)
+    if degree == 2 {
+      let ring = Array(0..<count).shuffled(using: &generator)
+      return ring.indices.map { (ring[$0], ring[($0 + 1) % count]) }
+    }
     var edges: [(Int, Int)] = []
     for step in stride(from: 1, through: degree / 2, by: 1) {
       for node in 0..<count { edges.append((node, (node + step) % count)) }
@@ -90,28 +95,35 @@ public enum Topology: Sendable, Equatable {
     if !degree.isMultiple(of: 2) {
       for node in 0..<(count / 2) { edges.append((node, node + count / 2)) }
     }
-    var generator = SeededGenerator(seed: seed)
-    var known = Set(edges.map(Self.key))
-    for _ in 0..<(edges.count * 10) {
-      let i = Int.random(in: 0..<edges.count, using: &generator)
-      let j = Int.random(in: 0..<edges.count, using: &generator)
-      let ((a, b), (c, d)) = (edges[i], edges[j])
-      guard Set([a, b, c, d]).count == 4 else { continue }
-      guard !known.contains(Self.key((a, d))), !known.contains(Self.key((c, b))) else { continue }
-      edges[i] = (a, d)
-      edges[j] = (c, b)
-      guard Self.isConnected(edges, count) else {
-        edges[i] = (a, b)
-        edges[j] = (c, d)
-        continue
-      }
-      known.subtract([Self.key((a, b)), Self.key((c, d))])
-      known.formUnion([Self.key((a, d)), Self.key((c, b))])
+    // Hardly any such graph of three or more neighbours is in parts, so a second attempt is rare.
+    for _ in 0..<16 {
+      let swapped = Self.swapped(edges, using: &generator)
+      if Self.isConnected(swapped, count) { return swapped }
     }
     return edges
   }
 
-  private static func key(_ edge: (Int, Int)) -> [Int] { [min(edge.0, edge.1), max(edge.0, edge.1)] }
+  private static func swapped(_ start: [(Int, Int)], using generator: inout SeededGenerator) -> [(Int, Int)] {
+    var edges = start
+    var known = Set(edges.map(key))
+    for _ in 0..<(edges.count * 10) {
+      let i = Int.random(in: 0..<edges.count, using: &generator)
+      let j = Int.random(in: 0..<edges.count, using: &generator)
+      let ((a, b), (c, d)) = (edges[i], edges[j])
+      guard a != c, a != d, b != c, b != d else { continue }
+      guard !known.contains(key((a, d))), !known.contains(key((c, b))) else { continue }
+      known.remove(key((a, b)))
+      known.remove(key((c, d)))
+      edges[i] = (a, d)
+      edges[j] = (c, b)
+      known.insert(key((a, d)))
+      known.insert(key((c, b)))
+    }
+    return edges
+  }
+
+  private struct Pair: Hashable { let low, high: Int }
+  private static func key(_ edge: (Int, Int)) -> Pair { Pair(low: min(edge.0, edge.1), high: max(edge.0, edge.1)) }
 
   private static func isConnected(_ edges: [(Int, Int)], _ count: Int) -> Bool {
     var parent = Array(0..<count)
