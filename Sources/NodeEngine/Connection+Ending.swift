@@ -24,6 +24,18 @@ extension Connection {
     for writer in waiting { writer.run(false) }
     if !isStreamAlive { wakeFlushers() }
   }
+
+  func wakeEndWaiters() {
+    let waiters = endWaiters
+    endWaiters = []
+    for waiter in waiters { waiter(true) }
+  }
+
+  /// A message hook that ended the connection may still look at its message: the received bytes stay until it returns.
+  func dropBuffers() {
+    outgoing.removeAll()
+    if !isPumping { inbound.removeAll() }
+  }
 }
 
 extension LocalNode {
@@ -42,6 +54,8 @@ extension LocalNode {
     if isAbrupt, connection.isStreamAlive, connection.phase != .gone {
       connection.stream.abort()
       connection.isStreamAlive = false
+      // One that is already being closed may be waiting for its last bytes to leave: they will not.
+      if connection.phase == .disconnecting { connection.wakeAll() }
     }
     if connection.phase == .settingUp {
       return rejectSetUp(connection, NodeError(code: .closed, message: "the set-up was ended: \(reason)"))
@@ -87,6 +101,8 @@ extension LocalNode {
       forget(connection)
     }
     // A peer that does not read must not hold the slot longer than a write may take.
+    connection.writeTimer?.cancel()
+    connection.writeTimer = nil
     connection.timers.append(
       scheduler.schedule(after: configuration.writeTimeout) { [self] in
         guard !isOver else { return }
@@ -111,12 +127,9 @@ extension LocalNode {
     ended += connection.statistics
     releaseReservation(connection.address)
     connection.wakeAll()
-    connection.inbound.removeAll()
-    connection.outgoing.removeAll()
+    connection.dropBuffers()
     hooks.forgotten(connection)
-    let waiters = connection.endWaiters
-    connection.endWaiters = []
-    for waiter in waiters { waiter(true) }
+    connection.wakeEndWaiters()
     finishShutdownIfDone()
   }
 }

@@ -67,8 +67,20 @@ extension Connection {
       node.hooks.receive(self)
     }
     isPumping = false
+    guard phase != .gone else { return inbound.removeAll() }
     if inbound.isEnded { finishEnd() }
+    // One that can never arrive whole would stall the connection without a word.
+    if phase == .live, !isHeld, !isStream, reader == nil, node.dispatchesMessages, inbound.wanted > readLimit {
+      failDecoding("a message of at least \(inbound.wanted) bytes is over max_read_buffer (\(readLimit))")
+    }
     updateReading()
+  }
+
+  /// For the idle time-out: once per read, not per message.
+  func noteProgress() {
+    guard inbound.progress != lastProgress else { return }
+    lastProgress = inbound.progress
+    lastProgressAt = node.scheduler.now
   }
 
   /// The peer has closed its side: what it sent is handled first, then the connection ends.
@@ -106,6 +118,8 @@ extension Connection: ByteStreamDelegate {
     inbound.open(bytes)
     if inbound.count >= inbound.wanted { pump() }
     inbound.close()
+    guard isOpen else { return flushNow() }
+    noteProgress()
     if isHeld, node.configuration.inboundPolicy == .drop {
       let dropped = inbound.dropMessages(beyond: node.configuration.inboundQueue)
       if dropped > 0 { node.noteDropped(dropped, self) }

@@ -110,7 +110,6 @@ extension Connection {
   func flushNow() {
     guard inFlight == 0, outgoing.count > 0, isStreamAlive else { return }
     inFlight = outgoing.count
-    if writeTimer == nil { armWriteTimer() }
     // The stream copies; its answer may come before this returns, so the queue is emptied first.
     let view = outgoing.view
     lastUnwritten = view.count
@@ -122,6 +121,10 @@ extension Connection {
       if wroteWhileWritingOut {
         wroteWhileWritingOut = false
         streamWrote()
+      } else if isStreamAlive {
+        // Only what the kernel did not take at once needs a clock.
+        lastWriteProgressAt = node.scheduler.now
+        if writeTimer == nil { armWriteTimer(after: node.configuration.writeTimeout) }
       }
     }
   }
@@ -173,18 +176,21 @@ extension Connection {
 
   // The write time-out: no progress of the queue's head for so long.
 
-  private func armWriteTimer() {
-    lastWritten = writtenTotal
-    writeTimer = node.scheduler.schedule(after: node.configuration.writeTimeout) { [self] in
+  private func armWriteTimer(after delay: Duration) {
+    writeTimer = node.scheduler.schedule(after: delay) { [self] in
       writeTimer = nil
       guard inFlight > 0, isStreamAlive else { return }
       let unwritten = stream.unwritten
-      guard lastWritten == writtenTotal, unwritten >= lastUnwritten else {
+      let now = node.scheduler.now
+      if unwritten < lastUnwritten {
         lastUnwritten = unwritten
-        return armWriteTimer()
+        lastWriteProgressAt = now
       }
+      let limit = node.configuration.writeTimeout
+      let left = limit - (now - lastWriteProgressAt)
+      guard left <= .zero else { return armWriteTimer(after: left) }
       node.heuristics.writeTimeouts += 1
-      abort(DisconnectReason(.writeTimeout, message: "the peer took nothing for \(node.configuration.writeTimeout)"))
+      abort(DisconnectReason(.writeTimeout, message: "the peer took nothing for \(limit)"))
     }
   }
 }

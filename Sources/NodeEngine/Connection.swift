@@ -37,7 +37,8 @@ public final class Connection {
   public let side: ConnectionSide
   /// A plain stream made with ``LocalNode/open(to:options:framing:completion:)``: no hooks.
   public let isStream: Bool
-  public unowned let node: LocalNode
+  /// Strong: the node lets go of a connection when it is over, so there is no cycle for longer than that.
+  public let node: LocalNode
   public let inbound = Inbound()
   /// What the hooks keep with it.
   public var owner: AnyObject?
@@ -77,9 +78,12 @@ public final class Connection {
   var timers: [any ScheduledTimer] = []
   var idleTimer: (any ScheduledTimer)?
   var writeTimer: (any ScheduledTimer)?
+  /// The inbound progress that was last seen, and when.
   var lastProgress: UInt64 = 0
+  var lastProgressAt: MonotonicTime
+  /// What the write under way had left when it last moved, and when that was.
   var lastUnwritten = 0
-  var lastWritten: UInt64 = 0
+  var lastWriteProgressAt: MonotonicTime
   var handshakeDone: ((Result<Void, NodeError>) -> Void)?
   let createdAt: Double
 
@@ -92,12 +96,19 @@ public final class Connection {
     self.isStream = isStream
     self.node = node
     createdAt = node.scheduler.wallClock
+    lastProgressAt = node.scheduler.now
+    lastWriteProgressAt = lastProgressAt
   }
 
   /// How messages are cut; nil before a codec is chosen: then only raw reads and writes work.
+  ///
+  /// Check ``Framing/problem`` first: one that cannot cut is a mistake of the caller's.
   public var framing: Framing? {
     get { inbound.framing }
-    set { inbound.framing = newValue }
+    set {
+      if let problem = newValue?.problem { preconditionFailure(problem) }
+      inbound.framing = newValue
+    }
   }
 
   /// Set up or live: not being closed.
@@ -106,6 +117,8 @@ public final class Connection {
   public var isRegistered: Bool { phase == .live || phase == .disconnecting }
   package var phaseIsLive: Bool { phase == .live }
   public var hasReader: Bool { reader != nil }
+  /// Between ``holdMessages()`` and ``releaseMessages()``.
+  public var isHoldingMessages: Bool { isHeld }
 
   public var statistics: TrafficStatistics {
     var statistics = TrafficStatistics()

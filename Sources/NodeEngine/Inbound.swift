@@ -116,11 +116,14 @@ public final class Inbound {
   func dropMessages(beyond limit: Int) -> Int {
     close()
     guard let (count, end) = waiting(limit), count == limit, let framing else { return 0 }
+    let all = owned.view
+    var last = end
     var dropped = 0
-    while case .frame(_, _, let total) = framing.cut(UnsafeRawBufferPointer(rebasing: owned.view[end...]), searched: 0) {
-      owned.remove(at: end, total)
+    while case .frame(_, _, let total) = framing.cut(UnsafeRawBufferPointer(rebasing: all[last...]), searched: 0) {
+      last += total
       dropped += 1
     }
+    if last > end { owned.remove(at: end, last - end) }
     return dropped
   }
 

@@ -31,7 +31,13 @@ extension LocalNode {
     to address: PeerAddress, options: DialOptions = DialOptions(), framing: Framing? = nil,
     completion: @escaping (Result<Connection, NodeError>) -> Void
   ) -> DialToken {
-    dial(address, options, isStream: true) { result in
+    if let problem = framing?.problem {
+      let token = DialToken()
+      token.isOver = true
+      completion(.failure(NodeError(code: .configuration, message: problem)))
+      return token
+    }
+    return dial(address, options, isStream: true) { result in
       if case .success(let connection) = result { connection.framing = framing }
       completion(result)
     }

@@ -4,6 +4,7 @@ import NodeCore
 extension LocalNode {
   /// Runs the hooks' start, then listens.
   func start(completion: @escaping (Result<Void, NodeError>) -> Void) {
+    guard phase == .created || phase == .starting || phase == .running else { return completion(.failure(shutdownError)) }
     guard phase == .created else {
       return completion(.failure(NodeError(code: .configuration, message: "the node \(name) was started already")))
     }
@@ -105,19 +106,12 @@ extension LocalNode {
     let all = (Array(live.values) + Array(settingUp.values)).sorted { $0.id < $1.id }
     let error = NodeError(code: .shutdown, message: "the node \(name) has crashed")
     for token in dials.keys.sorted().compactMap({ dials[$0] }) { token.end(error) }
-    for connection in all where connection.phase != .gone {
-      connection.phase = .gone
-      for timer in connection.timers { timer.cancel() }
-      connection.idleTimer?.cancel()
-      connection.writeTimer?.cancel()
-      connection.stream.abort()
-      connection.isStreamAlive = false
-      hooks.forgotten(connection)
-    }
     live = [:]
     byAddress = [:]
     settingUp = [:]
+    for connection in all where connection.phase != .gone { cut(connection, error) }
     stopListening { [self] in
+      guard phase != .stopped else { return completion() }
       phase = .stopped
       hooks.stopped()
       let waiters = shutdownWaiters
@@ -125,5 +119,25 @@ extension LocalNode {
       for waiter in waiters { waiter() }
       completion()
     }
+  }
+
+  private func cut(_ connection: Connection, _ error: NodeError) {
+    connection.phase = .gone
+    for timer in connection.timers { timer.cancel() }
+    connection.timers = []
+    connection.idleTimer?.cancel()
+    connection.writeTimer?.cancel()
+    connection.stream.abort()
+    connection.isStreamAlive = false
+    ended += connection.statistics
+    releaseReservation(connection.address)
+    connection.dropBuffers()
+    // The logic goes first: what waits is woken only so that nothing hangs.
+    hooks.forgotten(connection)
+    connection.wakeAll()
+    connection.wakeEndWaiters()
+    let done = connection.handshakeDone
+    connection.handshakeDone = nil
+    done?(.failure(error))
   }
 }

@@ -8,28 +8,36 @@ extension LocalNode: ListenerDelegate {
     transport.resolve(wish, on: scheduler) { [self] result in
       switch result {
       case .failure(let error): completion(.failure(error))
-      case .success(let addresses):
-        let options = ListenOptions(backlog: configuration.listenerBacklog, reusePort: configuration.reusePort)
-        transport.listen(on: addresses[0], options: options, delegate: self, on: scheduler) { [self] result in
-          switch result {
-          case .failure(let error): completion(.failure(error))
-          case .success(let listener):
-            guard phase == .running || phase == .starting else {
-              listener.close { [self] in completion(.failure(shutdownError)) }
-              return
-            }
-            listeners.append(listener)
-            admission.listening = addressesListenedOn
-            logger.info("listening on \(listener.address)")
-            completion(.success(listener.address))
-            updateAcceptRoom()
-          }
-        }
+      case .success(let addresses): listen(onFirstOf: addresses[...], completion)
       }
     }
   }
 
-  private var addressesListenedOn: [PeerAddress] { addresses }
+  /// A name may stand for addresses this machine does not have (an IPv6 one without IPv6): the next one is tried.
+  private func listen(
+    onFirstOf addresses: ArraySlice<PeerAddress>, _ completion: @escaping (Result<PeerAddress, NodeError>) -> Void
+  ) {
+    guard let first = addresses.first else { return completion(.failure(NodeError(code: .resolve, message: "no address to listen on"))) }
+    guard phase == .running || phase == .starting else { return completion(.failure(shutdownError)) }
+    let options = ListenOptions(backlog: configuration.listenerBacklog, reusePort: configuration.reusePort)
+    transport.listen(on: first, options: options, delegate: self, on: scheduler) { [self] result in
+      switch result {
+      case .failure(let error):
+        guard addresses.count > 1, error.code == .address else { return completion(.failure(error)) }
+        listen(onFirstOf: addresses.dropFirst(), completion)
+      case .success(let listener):
+        guard phase == .running || phase == .starting else {
+          listener.close { [self] in completion(.failure(shutdownError)) }
+          return
+        }
+        listeners.append(listener)
+        admission.listening = self.addresses
+        logger.info("listening on \(listener.address)")
+        completion(.success(listener.address))
+        updateAcceptRoom()
+      }
+    }
+  }
 
   /// Established connections stay.
   public func stopListening(completion: @escaping () -> Void) {
@@ -67,6 +75,7 @@ extension LocalNode: ListenerDelegate {
     switch refusal {
     case .perIP: heuristics.rejectedPerIP += 1
     case .perSubnet: heuristics.rejectedPerSubnet += 1
+    case .duplicate: heuristics.rejectedDuplicate += 1
     case .shutdown: heuristics.rejectedShutdown += 1
     default: heuristics.rejectedMaxConnections += 1
     }

@@ -36,6 +36,7 @@ extension LocalNode {
       guard connection.isStreamAlive else { throw .closed(connection.address) }
       if !connection.isStream {
         let framing = try hooks.framing(for: connection)
+        if let problem = framing.problem { throw NodeError(code: .configuration, message: problem) }
         connection.framing = framing
       }
       guard admission.establish(connection.address) else { throw shutdownError }
@@ -78,7 +79,9 @@ extension LocalNode {
     if connection.inFlight == 0 { connection.stream.close() } else { connection.stream.abort() }
     connection.isStreamAlive = false
     releaseReservation(connection.address)
+    connection.dropBuffers()
     hooks.forgotten(connection)
+    connection.wakeEndWaiters()
     let done = connection.handshakeDone
     connection.handshakeDone = nil
     done?(.failure(error))
@@ -97,14 +100,21 @@ extension LocalNode {
   /// No message for so long: closed. Time in which the script itself held messages back does not count.
   func armIdleTimer(_ connection: Connection) {
     guard configuration.idleTimeout > .zero, !connection.isStream else { return }
-    connection.lastProgress = connection.inbound.progress
-    connection.idleTimer = scheduler.schedule(after: configuration.idleTimeout) { [self] in
+    connection.noteProgress()
+    armIdleTimer(connection, after: configuration.idleTimeout)
+  }
+
+  private func armIdleTimer(_ connection: Connection, after delay: Duration) {
+    connection.idleTimer = scheduler.schedule(after: delay) { [self] in
       connection.idleTimer = nil
       guard connection.phase == .live else { return }
-      let isBusy = connection.isHeld || connection.isReadingPaused
-      guard connection.inbound.progress == connection.lastProgress, !isBusy else { return armIdleTimer(connection) }
+      connection.noteProgress()
+      let limit = configuration.idleTimeout
+      if connection.isHeld || connection.isReadingPaused { return armIdleTimer(connection, after: limit) }
+      let left = limit - (scheduler.now - connection.lastProgressAt)
+      guard left <= .zero else { return armIdleTimer(connection, after: left) }
       heuristics.idleTimeouts += 1
-      connection.disconnect(DisconnectReason(.idle, message: "no message for \(configuration.idleTimeout)"))
+      connection.disconnect(DisconnectReason(.idle, message: "no message for \(limit)"))
     }
   }
 }

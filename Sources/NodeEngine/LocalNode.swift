@@ -23,9 +23,13 @@ public final class LocalNode {
   let transport: any Transport
   /// The shell around this, for hooks that are `async`.
   weak var actor: Node?
+  /// A started node lives until it is shut down, whoever lets go of it: its sockets and timers point here.
+  private var whileRunning: Node?
   var hooks: (any NodeHooks)!
   var dispatchesMessages = false
-  var phase = Phase.created
+  var phase = Phase.created {
+    didSet { whileRunning = phase == .created || phase == .stopped ? nil : actor }
+  }
   var admission: Admission
   var listeners: [any Listener] = []
   /// By id, so that they can be listed in the order they came up.

@@ -27,6 +27,19 @@ public struct Framing: Sendable, Hashable {
     self.max = max
   }
 
+  /// Why nothing could be cut with it, or nil.
+  public var problem: String? {
+    if max < 1 || max > Self.largest { return "a codec's max is 1 to \(Self.largest) bytes, got \(max)" }
+    switch kind {
+    case .lines(let delimiter) where delimiter.isEmpty: return "a line's delimiter cannot be empty"
+    case .fixed(let size) where size < 1 || size > max: return "a fixed size is 1 to max (\(max)) bytes, got \(size)"
+    default: return nil
+    }
+  }
+
+  /// Far over any memory, and sums with it do not overflow.
+  static let largest = 1 << 40
+
   public static let bytes = Framing(.bytes)
   public static func lines(delimiter: [UInt8] = [10], max: Int = 1 << 20) -> Framing {
     Framing(.lines(delimiter: delimiter), max: max)

@@ -14,6 +14,8 @@ public protocol Framed: Sendable {
 
 public protocol MessageProcessing: Sendable {
   /// Once per message, in order. The bytes are valid during the call.
+  ///
+  /// A protocol that needs to wait before the next one calls `connection.holdMessages()`, and `releaseMessages()` later.
   func process(_ message: UnsafeRawBufferPointer, from connection: Connection) throws
 }
 
@@ -111,7 +113,7 @@ public final class SwiftHooks: NodeHooks {
     guard let processing else { return }
     let inbound = connection.inbound
     do {
-      while connection.isOpen, !connection.isReadingPaused {
+      while connection.isOpen, !connection.isReadingPaused, !connection.isHoldingMessages {
         switch inbound.nextMessage() {
         case .message(let bytes): try processing.process(bytes, from: connection)
         case .needMore: return

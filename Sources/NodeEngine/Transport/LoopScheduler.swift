@@ -5,9 +5,11 @@ public import NodeCore
 /// The real world's scheduler: one NIO event loop.
 public final class LoopScheduler: Scheduler {
   public let loop: any EventLoop
+  private let tasks: LoopTaskExecutor
 
   public init(_ loop: any EventLoop) {
     self.loop = loop
+    tasks = LoopTaskExecutor(loop: loop)
   }
 
   public var executor: any SerialExecutor { loop.executor }
@@ -36,11 +38,22 @@ public final class LoopScheduler: Scheduler {
 
   @discardableResult
   public func startTask(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never> {
-    Task { await body() }
+    Task(executorPreference: tasks) { await body() }
   }
 
   public func makeGenerator(purpose: String) -> SeededGenerator {
     SeededGenerator(seed: UInt64.random(in: 0 ... .max)).split(purpose)
+  }
+}
+
+/// Runs tasks on the loop from their first step, so that they start in the order in which they were made.
+private final class LoopTaskExecutor: TaskExecutor {
+  private let loop: any EventLoop
+  init(loop: any EventLoop) { self.loop = loop }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
 

@@ -1,3 +1,4 @@
+import DequeModule
 import Glibc
 import NIOCore
 import NodeCore
@@ -10,6 +11,8 @@ final class SocketListener: Listener {
   private(set) var address: PeerAddress
   private var channel: (any Channel)?
   private var accepted = 0
+  /// The socket file as it was made: another one of that name is not ours to remove.
+  private var file: FileIdentity?
   let gate = AcceptGate()
 
   init(loop: any EventLoop, wish: PeerAddress, delegate: any ListenerDelegate) {
@@ -22,13 +25,17 @@ final class SocketListener: Listener {
 
   func opened(_ channel: any Channel) {
     self.channel = channel
-    if case .ip = wish { address = PeerAddress(channel.localAddress) ?? wish }
+    switch wish {
+    case .ip: address = PeerAddress(channel.localAddress) ?? wish
+    case .unix(let path): file = FileIdentity(path)
+    case .name: break
+    }
   }
 
   func setRoom(_ count: Int) {
     guard let channel else { return }
     if count > 0 { try? channel.syncOptions?.setOption(.maxMessagesPerRead, value: UInt(min(count, 16))) }
-    gate.setOpen(count > 0)
+    gate.setRoom(count)
   }
 
   func close(completion: @escaping () -> Void) {
@@ -36,11 +43,9 @@ final class SocketListener: Listener {
     self.channel = nil
     delegate = nil
     gate.listener = nil
-    let wish = wish
-    channel.close().assumeIsolated().whenComplete { _ in
-      if case .unix(let path) = wish { unlink(path) }
-      completion()
-    }
+    // Before the socket is closed: afterwards the name may be another listener's.
+    if case .unix(let path) = wish, let file, file == FileIdentity(path) { unlink(path) }
+    channel.close().assumeIsolated().whenComplete { _ in completion() }
   }
 
   func failed(_ error: any Error) {
@@ -60,32 +65,71 @@ final class SocketListener: Listener {
   }
 }
 
-/// Stands in the listening channel and asks it for more only while there is room.
+/// Which file a path leads to.
+private struct FileIdentity: Equatable {
+  let device: UInt
+  let inode: UInt
+
+  init?(_ path: String) {
+    var status = stat()
+    guard lstat(path, &status) == 0 else { return nil }
+    device = UInt(status.st_dev)
+    inode = UInt(status.st_ino)
+  }
+}
+
+/// Stands in the listening channel and lets connections in only while there is room.
+///
+/// A read that was asked for cannot be called off, so a connection may arrive when the room is gone again. It is held
+/// here, not yet registered with the loop: its bytes stay in the kernel, as those of the connections behind it do.
 final class AcceptGate: ChannelInboundHandler {
-  typealias InboundIn = Any
+  typealias InboundIn = any Channel
+  typealias InboundOut = any Channel
   weak var listener: SocketListener?
   private var context: ChannelHandlerContext?
-  private var isOpen = false
+  private var room = 0
   private var isAsking = false
+  private var isLettingIn = false
+  private var held: Deque<NIOAny> = []
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
-  func setOpen(_ isOpen: Bool) {
-    self.isOpen = isOpen
+  func setRoom(_ room: Int) {
+    self.room = room
+    letIn()
     ask()
   }
 
   private func ask() {
-    guard isOpen, !isAsking, let context, context.channel.isActive else { return }
+    guard room > 0, held.isEmpty, !isAsking, let context, context.channel.isActive else { return }
     isAsking = true
     context.read()
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    held.append(data)
+    letIn()
+  }
+
+  /// Each one that comes up takes a place, which calls `setRoom` from in here.
+  private func letIn() {
+    guard !isLettingIn, let context else { return }
+    isLettingIn = true
+    while room > 0, let next = held.popFirst() { context.fireChannelRead(next) }
+    isLettingIn = false
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
     isAsking = false
     context.fireChannelReadComplete()
     ask()
+  }
+
+  func channelInactive(context: ChannelHandlerContext) {
+    for channel in held { unwrapInboundIn(channel).close(promise: nil) }
+    held = []
+    context.fireChannelInactive()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -118,7 +118,8 @@ public final class SocketTransport: Transport {
     guard status.st_mode & S_IFMT == S_IFSOCK else {
       throw NodeError(code: .addressInUse, message: "cannot listen on unix:\(path): a file of that name exists and is no socket")
     }
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+    // Not blocking: a listener whose queue is full would keep the loop waiting.
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
     defer { Glibc.close(descriptor) }
     var name = sockaddr_un()
     name.sun_family = sa_family_t(AF_UNIX)
