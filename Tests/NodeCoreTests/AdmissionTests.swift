@@ -1,0 +1,127 @@
+import NodeCore
+import Testing
+
+@Suite struct AdmissionTests {
+  private func address(_ text: String) -> PeerAddress { try! PeerAddress(parsing: text) }
+  private func admission(connections: Int = 10, perIP: Int = 10, perSubnet: Int? = nil, connecting: Int = 10) -> Admission {
+    Admission(limits: .init(connections: connections, perIP: perIP, perSubnet: perSubnet, connecting: connecting))
+  }
+
+  @Test func `Pending ones count`() {
+    var admission = admission(connections: 2)
+    #expect(admission.reserve(address("1.1.1.1:1"), side: .initiator) == nil)
+    #expect(admission.reserve(address("1.1.1.1:2"), side: .responder) == nil)
+    #expect(admission.reserve(address("1.1.1.1:3"), side: .responder) == .maxConnections)
+    #expect((admission.total, admission.connecting, admission.connected) == (2, 2, 0))
+    #expect(admission.establish(address("1.1.1.1:1")) == true)
+    #expect((admission.total, admission.connecting, admission.connected) == (2, 1, 1))
+    admission.release(address("1.1.1.1:1"))
+    #expect(admission.reserve(address("1.1.1.1:3"), side: .responder) == nil)
+  }
+
+  @Test func `An address is taken until it is released`() {
+    var admission = admission()
+    #expect(admission.reserve(address("1.1.1.1:1"), side: .initiator) == nil)
+    #expect(admission.reserve(address("[::ffff:1.1.1.1]:1"), side: .responder) == .duplicate)
+    _ = admission.establish(address("1.1.1.1:1"))
+    #expect(admission.reserve(address("1.1.1.1:1"), side: .initiator) == .duplicate)
+    admission.release(address("1.1.1.1:1"))
+    #expect(admission.reserve(address("1.1.1.1:1"), side: .initiator) == nil)
+  }
+
+  @Test func `An IP address has its limit, in both directions and in either spelling`() {
+    var admission = admission(perIP: 2)
+    #expect(admission.reserve(address("1.1.1.1:1"), side: .initiator) == nil)
+    #expect(admission.reserve(address("[::ffff:1.1.1.1]:2"), side: .responder) == nil)
+    #expect(admission.reserve(address("1.1.1.1:3"), side: .responder) == .perIP)
+    #expect(admission.reserve(address("1.1.1.2:3"), side: .responder) == nil)
+    #expect(admission.reserve(address("unix:/a"), side: .responder) == nil)
+  }
+
+  @Test func `A subnet has its limit`() {
+    var admission = admission(perSubnet: 2)
+    for last in 1...2 { #expect(admission.reserve(address("1.1.1.\(last):1"), side: .responder) == nil) }
+    #expect(admission.reserve(address("1.1.1.3:1"), side: .responder) == .perSubnet)
+    #expect(admission.reserve(address("1.1.2.3:1"), side: .responder) == nil)
+    for last in 1...2 { #expect(admission.reserve(address("[2001:db8::\(last)]:1"), side: .responder) == nil) }
+    #expect(admission.reserve(address("[2001:db8::3]:1"), side: .responder) == .perSubnet)
+    #expect(admission.inconsistency == nil)
+  }
+
+  @Test func `Set-ups have one budget`() {
+    var admission = admission(connecting: 2)
+    #expect(admission.canBegin)
+    _ = admission.reserve(address("1.1.1.1:1"), side: .initiator)
+    _ = admission.reserve(address("1.1.1.1:2"), side: .responder)
+    #expect(!admission.canBegin)
+    #expect(admission.reserve(address("1.1.1.1:3"), side: .initiator) == .maxConnecting)
+    _ = admission.establish(address("1.1.1.1:1"))
+    #expect(admission.canBegin)
+    #expect(admission.reserve(address("1.1.1.1:3"), side: .initiator) == nil)
+  }
+
+  @Test func `A dial to oneself is refused, an accept from there is not`() {
+    var admission = admission()
+    admission.listening = [address("0.0.0.0:9"), address("unix:/a")]
+    #expect(admission.reserve(address("127.0.0.1:9"), side: .initiator) == .own)
+    #expect(admission.reserve(address("unix:/a"), side: .initiator) == .own)
+    #expect(admission.reserve(address("127.0.0.1:9"), side: .responder) == nil)
+    #expect(admission.total == 1)
+  }
+
+  @Test func `Nothing is admitted or established once shutdown has begun`() {
+    var admission = admission()
+    _ = admission.reserve(address("1.1.1.1:1"), side: .initiator)
+    admission.beginShutdown()
+    #expect(admission.reserve(address("1.1.1.1:2"), side: .initiator) == .shutdown)
+    #expect(admission.establish(address("1.1.1.1:1")) == false)
+    #expect(admission.total == 1)
+    admission.release(address("1.1.1.1:1"))
+    #expect(admission.total == 0)
+  }
+
+  @Test func `Establishing what is not pending does nothing`() {
+    var admission = admission()
+    #expect(admission.establish(address("1.1.1.1:1")) == false)
+    _ = admission.reserve(address("1.1.1.1:1"), side: .initiator)
+    #expect(admission.establish(address("1.1.1.1:1")) == true)
+    #expect(admission.establish(address("1.1.1.1:1")) == false)
+    #expect(admission.connecting == 0)
+  }
+
+  /// Against a model that counts everything anew each time.
+  @Test(arguments: 0..<20 as Range<UInt64>)
+  func `Whatever happens, the counts agree`(seed: UInt64) {
+    var generator = SeededGenerator(seed: seed)
+    let limits = (8, 3, 5, 4)
+    var admission = admission(connections: limits.0, perIP: limits.1, perSubnet: limits.2, connecting: limits.3)
+    var model: [PeerAddress: Bool] = [:]
+    let addresses = (0..<6).flatMap { ip in (1...4).map { address("10.0.\(ip / 3).\(ip):\($0)") } }
+    for _ in 0..<2000 {
+      let one = addresses.randomElement(using: &generator)!
+      switch Int.random(in: 0..<4, using: &generator) {
+      case 0, 1:
+        let sameIP = model.keys.count { $0.ip == one.ip }
+        let sameSubnet = model.keys.count { $0.ip!.subnet == one.ip!.subnet }
+        let pending = model.values.count { $0 }
+        let expected: Admission.Refusal? =
+          model[one] != nil
+          ? .duplicate
+          : model.count >= limits.0
+            ? .maxConnections
+            : pending >= limits.3 ? .maxConnecting : sameIP >= limits.1 ? .perIP : sameSubnet >= limits.2 ? .perSubnet : nil
+        #expect(admission.reserve(one, side: Bool.random(using: &generator) ? .initiator : .responder) == expected)
+        if expected == nil { model[one] = true }
+      case 2:
+        #expect(admission.establish(one) == (model[one] == true))
+        if model[one] == true { model[one] = false }
+      default:
+        if model.removeValue(forKey: one) != nil { admission.release(one) }
+      }
+      #expect(admission.inconsistency == nil)
+      #expect((admission.total, admission.connecting) == (model.count, model.values.count { $0 }))
+    }
+    for one in model.keys { admission.release(one) }
+    #expect((admission.total, admission.connecting, admission.inconsistency) == (0, 0, nil))
+  }
+}
