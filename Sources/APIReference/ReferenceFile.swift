@@ -70,7 +70,7 @@ enum ReferenceFile {
         }
       return [
         code(key.name), kind(key.kind), code(key.defaultText), zero,
-        key.help.prefix(1).uppercased() + key.help.dropFirst() + ".",
+        sentence(key.help),
       ]
     }
     return [
@@ -184,7 +184,7 @@ enum ReferenceFile {
 
   private static func short(_ type: String) -> String { type.replacing("moonpeer.", with: "") }
   /// A default is code, unless it is put in words.
-  private static func plain(_ text: String) -> String { text.contains(" ") ? text : code(text) }
+  private static func plain(_ text: String) -> String { text.contains(" ") || text == "none" ? text : code(text) }
   private static func code(_ text: String) -> String { "`\(text)`" }
   private static func example(_ text: String) -> String { "```lua\n\(text)\n```" }
 

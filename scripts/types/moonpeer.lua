@@ -262,7 +262,7 @@ function moonpeerNode:after(duration, fn) end
 ---@return moonpeer.Timer
 function moonpeerNode:every(duration, fn, options) end
 
---- Seconds since the epoch by this world's clock.
+--- Seconds from an arbitrary start, never going back: for differences. `os.time()` tells the date.
 ---@return number
 function moonpeerNode:now() end
 
@@ -293,6 +293,7 @@ function moonpeerNode:random(low, high) end
 ---@field rejected_max_connections integer Inbound connections rejected by max_connections.
 ---@field rejected_per_ip integer Inbound connections rejected by max_connections_per_ip.
 ---@field rejected_per_subnet integer Inbound connections rejected by max_connections_per_subnet.
+---@field rejected_duplicate integer Inbound connections rejected because their address is still taken.
 ---@field rejected_shutdown integer Inbound connections rejected because the node was shutting down.
 ---@field accept_errors integer Errors of the listening socket (no descriptors left, say).
 ---@field handshake_failures integer Handshakes that failed, on either side.
@@ -301,7 +302,7 @@ function moonpeerNode:random(low, high) end
 ---@field write_timeouts integer Connections closed because the peer did not read for write_timeout.
 ---@field decode_errors integer Connections closed because their bytes were no message.
 ---@field dropped_messages integer Messages dropped by inbound_policy "drop".
----@field hook_timeouts integer On_disconnect or on_shutdown hooks that ran over their bound.
+---@field hook_timeouts integer on_disconnect or on_shutdown hooks that ran over their bound.
 ---@field script_errors integer Errors raised by the script and not caught.
 ---@field budget_kills integer Runs ended for script_time or script_memory.
 ---@field reloads integer Reloads that took effect.

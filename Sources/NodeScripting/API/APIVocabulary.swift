@@ -155,3 +155,9 @@ package func function(
 package func function(_ name: String, returns: [[String]] = [], waits: Bool = false, _ doc: String) -> APIFunction {
   function(name, [], returns: returns, waits: waits, doc)
 }
+
+/// A help text, which begins small and has no full stop, as a sentence. Names of keys and hooks stay as they are.
+package func sentence(_ help: String) -> String {
+  let isName = help.prefix { $0 != " " }.contains("_")
+  return (isName ? help.prefix(1) : Substring(help.prefix(1).uppercased())) + help.dropFirst() + "."
+}

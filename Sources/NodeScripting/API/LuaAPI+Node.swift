@@ -150,7 +150,9 @@ extension LuaAPI {
         ]),
       ], returns: [["moonpeer.Timer"]],
       "Runs `fn` again and again. The grid is kept, and a tick that is due while the last still runs is left out."),
-    function("now", returns: [["number"]], "Seconds since the epoch by this world's clock."),
+    function(
+      "now", returns: [["number"]],
+      "Seconds from an arbitrary start, never going back: for differences. `os.time()` tells the date."),
     function(
       "random", [optional("low", "integer"), optional("high", "integer")], returns: [["number"]],
       overloads: [

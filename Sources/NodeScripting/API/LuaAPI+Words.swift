@@ -74,7 +74,7 @@ extension LuaAPI {
   package static let heuristics = APIClass(
     name: "heuristics", type: "moonpeer.Heuristics", doc: "What `node:heuristics()` gives: counters that only grow.",
     fields: Heuristics.counters.map {
-      field($0.name, "integer", $0.help.prefix(1).uppercased() + $0.help.dropFirst() + ".")
+      field($0.name, "integer", sentence($0.help))
     })
 
   static let errorExample = """

@@ -8,7 +8,7 @@ enum HostTime {
     ("now", now), ("sleep", sleep), ("timer", timer), ("cancel_timer", cancelTimer), ("random", random),
   ]
 
-  /// now() → seconds since the epoch of this world
+  /// now() → seconds from an arbitrary start, never going back
   private static let now: LuaNative = { state in
     let call = LuaCall(state)
     let seconds = ScriptRuntime.of(call).scheduler.now.seconds
