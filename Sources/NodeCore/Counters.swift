@@ -1,11 +1,14 @@
 /// Messages and bytes, of a connection or of a node in all its life.
 public struct TrafficStatistics: Sendable, Equatable {
+  /// Messages queued to be sent.
   public var messagesSent: UInt64 = 0
   /// Payload bytes, without what the framing adds.
   public var bytesSent: UInt64 = 0
+  /// Messages handed to the hooks.
   public var messagesReceived: UInt64 = 0
+  /// Their bytes, without what the framing adds.
   public var bytesReceived: UInt64 = 0
-  /// When the connection or node came up, in seconds of its world's clock.
+  /// When the connection or node came up, in seconds since 1970.
   public var createdAt: Double = 0
 
   public init() {}
@@ -20,23 +23,41 @@ public struct TrafficStatistics: Sendable, Equatable {
 
 /// What a node noticed: counters that only grow.
 public struct Heuristics: Sendable, Equatable {
+  /// Outbound dials refused because a limit or the budget of set-ups was used up.
   public var dialsRefused: UInt64 = 0
+  /// Inbound connections over `max_connections`.
   public var rejectedMaxConnections: UInt64 = 0
+  /// Inbound connections over `max_connections_per_ip`.
   public var rejectedPerIP: UInt64 = 0
+  /// Inbound connections over `max_connections_per_subnet`.
   public var rejectedPerSubnet: UInt64 = 0
+  /// Inbound connections from an address that has one already.
   public var rejectedDuplicate: UInt64 = 0
+  /// Inbound connections that came while the node was shutting down.
   public var rejectedShutdown: UInt64 = 0
+  /// Errors of a listening socket, such as no descriptors left.
   public var acceptErrors: UInt64 = 0
+  /// Handshakes that failed, on either side.
   public var handshakeFailures: UInt64 = 0
+  /// Handshakes that ran over `handshake_timeout`.
   public var handshakeTimeouts: UInt64 = 0
+  /// Connections closed after `idle_timeout` without a message.
   public var idleTimeouts: UInt64 = 0
+  /// Connections closed because the peer did not read for `write_timeout`.
   public var writeTimeouts: UInt64 = 0
+  /// Connections closed because their bytes were no message.
   public var decodeErrors: UInt64 = 0
+  /// Messages dropped by the inbound policy `drop`.
   public var droppedMessages: UInt64 = 0
+  /// `on_disconnect` and `on_shutdown` hooks that ran over their bound.
   public var hookTimeouts: UInt64 = 0
+  /// Errors a script raised and nobody caught.
   public var scriptErrors: UInt64 = 0
+  /// Runs ended because they were over `script_time` or `script_memory`.
   public var budgetKills: UInt64 = 0
+  /// Reloads that took effect; always 0 in this version.
   public var reloads: UInt64 = 0
+  /// Reloads that were refused or rolled back; always 0 in this version.
   public var failedReloads: UInt64 = 0
 
   public init() {}
@@ -65,6 +86,7 @@ public struct Heuristics: Sendable, Equatable {
     ]
   }
 
+  /// The names of ``counters``, in their order.
   public static var names: [String] { counters.map(\.name) }
 
   /// A counter by its name; 0 for a name there is none of.

@@ -12,7 +12,9 @@ public struct DisconnectReason: Sendable, Hashable, CustomStringConvertible {
     case idle
     /// The peer's bytes are no message.
     case decode
+    /// The system could not read from the connection.
     case read
+    /// The system could not write to it.
     case write
     /// The queue's head could not be handed to the kernel for `write_timeout`.
     case writeTimeout = "write_timeout"
@@ -20,10 +22,13 @@ public struct DisconnectReason: Sendable, Hashable, CustomStringConvertible {
     case script
     /// The script ran over its time or memory.
     case budget
+    /// The session hook returned.
     case sessionEnded = "session_ended"
+    /// The node shut down.
     case shutdown
   }
 
+  /// For programs and scripts.
   public var kind: Kind
   /// What happened, for people; nil where the kind says it all.
   public var message: String?
@@ -33,6 +38,7 @@ public struct DisconnectReason: Sendable, Hashable, CustomStringConvertible {
     self.message = message
   }
 
+  /// The kind, and the message where there is one.
   public var description: String { message.map { "\(kind.rawValue): \($0)" } ?? kind.rawValue }
 }
 
@@ -46,6 +52,7 @@ public enum ConnectionSide: String, Sendable, Hashable {
 
 /// A connection's number: 1, 2, 3… per node, never used again.
 public struct ConnectionID: Sendable, Hashable, Comparable, CustomStringConvertible {
+  /// Counted from 1.
   public let rawValue: UInt64
   public init(rawValue: UInt64) { self.rawValue = rawValue }
   public static func < (a: ConnectionID, b: ConnectionID) -> Bool { a.rawValue < b.rawValue }

@@ -7,6 +7,7 @@ public struct IPAddress: Sendable, Hashable {
   /// An IPv6 link-local address's interface (`%eth0`), or nil.
   public let zone: String?
 
+  /// From 4 or 16 bytes in network order; nil for any other number.
   public init?(bytes: [UInt8], zone: String? = nil) {
     guard bytes.count == 4 || bytes.count == 16 else { return nil }
     let isMapped = bytes.count == 16 && bytes[..<10].allSatisfy { $0 == 0 } && bytes[10] == 255 && bytes[11] == 255
@@ -28,12 +29,16 @@ public struct IPAddress: Sendable, Hashable {
     self.init(bytes: withUnsafeBytes(of: &six) { Array($0) }, zone: parts.count > 1 ? String(parts[1]) : nil)
   }
 
+  /// `127.0.0.1`.
   public static let loopback = IPAddress("127.0.0.1")!
 
+  /// Whether it is an IPv4 address, mapped ones included.
   public var isV4: Bool { bytes.count == 4 }
+  /// `127.0.0.0/8` or `::1`.
   public var isLoopback: Bool {
     isV4 ? bytes[0] == 127 : bytes[..<15].allSatisfy { $0 == 0 } && bytes[15] == 1
   }
+  /// `0.0.0.0` or `::`: every address of the machine.
   public var isUnspecified: Bool { bytes.allSatisfy { $0 == 0 } }
 
   /// The network a per-subnet limit counts by: the first 24 bits of an IPv4, the first 64 of an IPv6 address.
@@ -41,6 +46,7 @@ public struct IPAddress: Sendable, Hashable {
 }
 
 extension IPAddress: CustomStringConvertible {
+  /// As people write it, with its zone where it has one.
   public var description: String {
     let text = withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET6_ADDRSTRLEN)) { buffer in
       inet_ntop(isV4 ? AF_INET : AF_INET6, bytes, buffer.baseAddress!, socklen_t(buffer.count))

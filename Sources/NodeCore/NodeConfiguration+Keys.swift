@@ -5,6 +5,7 @@ public enum ConfigurationValue: Sendable, Equatable {
 
 /// One key of the configuration: declared here once; scripts, the command line, `check` and docs read it from here.
 public struct ConfigurationKey: Sendable {
+  /// What a value of the key is: how it is read, and what the command line and the reference say of it.
   public enum Kind: Sendable, Equatable {
     case duration, size, count, boolean, text, addresses
     case choice([String])
@@ -12,10 +13,15 @@ public struct ConfigurationKey: Sendable {
   /// What 0 means.
   public enum Zero: Sendable { case refused, none, allowed }
 
+  /// Its name in scripts, such as `max_connections`.
   public let name: String
+  /// How its value is read.
   public let kind: Kind
+  /// The default as the docs show it.
   public let defaultText: String
+  /// What it is, in a few words that begin small and end without a full stop.
   public let help: String
+  /// What 0 means for it.
   public let zero: Zero
   let assign: @Sendable (inout NodeConfiguration, ConfigurationValue) throws -> Void
   let read: @Sendable (NodeConfiguration) -> ConfigurationValue?
@@ -36,8 +42,10 @@ public struct ConfigurationKey: Sendable {
 }
 
 extension NodeConfiguration {
+  /// A property of the configuration that a key sets.
   public typealias Path<Value> = any WritableKeyPath<NodeConfiguration, Value> & Sendable
 
+  /// Every key, in the order of the reference.
   public static let keys: [ConfigurationKey] = [
     ConfigurationKey(
       name: "name", kind: .text, defaultText: "a sequential number", help: "the node's name in logs and metrics", zero: .allowed,

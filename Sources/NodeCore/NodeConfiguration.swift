@@ -12,10 +12,13 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var name: String?
   /// Where the node listens; empty: it does not.
   public var listen: [PeerAddress] = [.ip(.loopback, port: 0)]
+  /// Connections the kernel may hold for the listener; 1 to 65,535.
   public var listenerBacklog = 128
+  /// Lets several live listeners share one port.
   public var reusePort = false
   /// Pending ones count too.
   public var maxConnections = 100
+  /// Per canonical IP address; at least 1.
   public var maxConnectionsPerIP = 16
   /// Per /24 and /64; nil: no limit.
   public var maxConnectionsPerSubnet: Int?
@@ -23,15 +26,19 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var maxConnecting = 100
   /// For the raw TCP connect.
   public var connectionTimeout: Duration = .seconds(1)
+  /// For the handshake hook; more than zero.
   public var handshakeTimeout: Duration = .seconds(3)
   /// Without an inbound message; zero: none.
   public var idleTimeout: Duration = .seconds(60)
   /// For the head of the outbound queue to be taken by the kernel.
   public var writeTimeout: Duration = .seconds(10)
+  /// For the `on_disconnect` hook; more than zero.
   public var onDisconnectTimeout: Duration = .seconds(3)
+  /// For the `on_shutdown` hook; more than zero.
   public var onShutdownTimeout: Duration = .seconds(3)
   /// Messages that may wait while a hook is busy.
   public var inboundQueue = 64
+  /// What happens to messages over ``inboundQueue``.
   public var inboundPolicy = InboundPolicy.backpressure
   /// Bytes; over it senders wait, over 8 × it `try_send` says `full`.
   public var outboundHighWater = 256 << 10
@@ -44,6 +51,7 @@ public struct NodeConfiguration: Sendable, Equatable {
   /// Of one uninterrupted run; zero: no limit.
   public var scriptTime: Duration = .seconds(1)
 
+  /// The defaults.
   public init() {}
 
   /// The configuration with its clamps applied.

@@ -71,7 +71,9 @@ public enum PeerAddress: Sendable, Hashable {
     return port
   }
 
+  /// The IP address; nil for names and Unix sockets.
   public var ip: IPAddress? { if case .ip(let address, _) = self { address } else { nil } }
+  /// The port; 0 where the system is to choose, nil for Unix sockets.
   public var port: UInt16? {
     switch self {
     case .ip(_, let port), .name(_, let port): port
@@ -91,6 +93,7 @@ public enum PeerAddress: Sendable, Hashable {
 }
 
 extension PeerAddress: CustomStringConvertible {
+  /// As ``init(parsing:)`` reads it.
   public var description: String {
     switch self {
     case .ip(let address, let port): address.isV4 ? "\(address):\(port)" : "[\(address)]:\(port)"

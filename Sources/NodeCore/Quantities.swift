@@ -6,6 +6,9 @@ public enum DurationText {
   /// A century: far inside what a clock can add up.
   static let longest = 100.0 * 366 * 86_400
 
+  /// Reads a number with a unit; without one it is seconds.
+  ///
+  /// - Throws: code `duration`, with what was expected.
   public static func parse(_ text: String) throws(NodeCoreError) -> Duration {
     let (number, unit) = split(text)
     let factor = unit.isEmpty ? 1 : units.first { $0.0 == unit }?.1
@@ -16,6 +19,9 @@ public enum DurationText {
     return try parse(seconds: value * factor)
   }
 
+  /// Seconds as a duration, rounded to nanoseconds.
+  ///
+  /// - Throws: code `duration` where it is negative, not finite or over a century.
   public static func parse(seconds: Double) throws(NodeCoreError) -> Duration {
     guard seconds.isFinite, seconds >= 0 else {
       throw NodeCoreError(code: .duration, message: "a duration cannot be negative or endless, got \(seconds)")
@@ -34,6 +40,9 @@ public enum SizeText {
     ("GB", 1_000_000_000),
   ]
 
+  /// Reads a number with a unit, as bytes; without one it is bytes. Case does not matter in units.
+  ///
+  /// - Throws: code `size` where it is no size, not a whole number of bytes or 10^15 and more.
   public static func parse(_ text: String) throws(NodeCoreError) -> Int {
     let (number, unit) = split(text)
     let factor = unit.isEmpty ? 1 : units.first { $0.0.lowercased() == unit.lowercased() }?.1

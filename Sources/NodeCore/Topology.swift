@@ -10,6 +10,7 @@ public enum Topology: Sendable, Equatable {
   /// Connected and simple, every node with `degree` neighbours.
   case random(degree: Int, seed: UInt64)
 
+  /// What `network.…` and messages call them.
   public static let names = ["line", "ring", "mesh", "star", "grid", "tree", "random"]
 
   /// How many connections stand when it is formed.

@@ -3,6 +3,8 @@ import NodeCore
 /// Straight-line reading and writing for hooks written in Swift. They run on the node's loop, like their callers.
 extension Connection {
   /// Queues a message; waits while the queue is over its high-water mark.
+  ///
+  /// - Throws: code `closed`, or `too_large` where the framing refuses the message.
   public nonisolated(nonsending) func send(_ message: [UInt8]) async throws(NodeError) {
     while true {
       switch message.withUnsafeBytes({ send($0) }) {
@@ -18,7 +20,9 @@ extension Connection {
     }
   }
 
-  /// Queues raw bytes.
+  /// Queues raw bytes past the framing; waits as ``send(_:)`` does.
+  ///
+  /// - Throws: code `closed`.
   public nonisolated(nonsending) func write(_ bytes: [UInt8]) async throws(NodeError) {
     while true {
       switch bytes.withUnsafeBytes({ write($0) }) {
@@ -34,7 +38,9 @@ extension Connection {
     }
   }
 
-  /// Waits until the kernel has taken all that was queued.
+  /// Waits until the kernel has taken all that was queued; it says nothing about the peer.
+  ///
+  /// - Throws: code `closed` where the connection ends before.
   public nonisolated(nonsending) func flush() async throws(NodeError) {
     let reason = await withCheckedContinuation { continuation in
       _ = whenFlushed { continuation.resume(returning: $0) }
@@ -42,7 +48,9 @@ extension Connection {
     if let reason { throw NodeError(code: .closed, message: "not flushed: \(reason)") }
   }
 
-  /// The next message; nil when the peer has ended.
+  /// The next message; nil when the connection has ended.
+  ///
+  /// - Throws: code `decode` where the bytes are no message, `busy` where somebody else reads.
   public nonisolated(nonsending) func receive() async throws(NodeError) -> [UInt8]? {
     while true {
       switch inbound.nextMessage() {
@@ -57,7 +65,9 @@ extension Connection {
     }
   }
 
-  /// Exactly so many raw bytes.
+  /// Exactly so many raw bytes; 0 gives none at once.
+  ///
+  /// - Throws: code `closed` where the stream ends before, `too_large` over ``readLimit``, `busy` where somebody else reads.
   public nonisolated(nonsending) func read(_ count: Int) async throws(NodeError) -> [UInt8] {
     guard count <= readLimit else {
       throw NodeError(code: .tooLarge, message: "\(count) bytes are more than max_read_buffer holds (\(readLimit))")
@@ -72,7 +82,10 @@ extension Connection {
     return bytes
   }
 
-  /// The bytes before a delimiter, which is consumed too; at most `max`.
+  /// The bytes before a delimiter of at least one byte, which is consumed too; at most `max`.
+  ///
+  /// - Throws: code `too_large` where there is none within `max`, `closed` where the stream ends before, `busy` where
+  ///   somebody else reads.
   public nonisolated(nonsending) func read(until delimiter: [UInt8], max: Int) async throws(NodeError) -> [UInt8] {
     while true {
       if let index = inbound.bytes.firstIndex(of: delimiter, from: 0), index <= max {

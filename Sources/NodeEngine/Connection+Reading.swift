@@ -26,6 +26,7 @@ extension Connection {
     updateReading()
   }
 
+  /// Goes on after ``pauseReading()``; what has arrived meanwhile comes first.
   public func resumeReading() {
     guard isReadingPaused else { return }
     isReadingPaused = false

@@ -14,12 +14,14 @@ public enum SendOutcome: Sendable, Equatable {
   case refused(String)
 }
 
+/// What a wait for bytes came to: there are more, or none will come any more.
 public enum Readability: Sendable { case more, ended }
 
 /// Calls a wait off.
 public final class WaitToken {
   private var action: (() -> Void)?
   init(_ action: @escaping () -> Void) { self.action = action }
+  /// Ends the wait without calling its handler; twice is harmless.
   public func cancel() {
     action?()
     action = nil
@@ -30,15 +32,19 @@ public final class WaitToken {
 public final class Connection {
   enum Phase { case settingUp, live, disconnecting, gone }
 
+  /// Its number at this node.
   public let id: ConnectionID
   /// The peer's address.
   public let address: PeerAddress
+  /// This side's address.
   public let localAddress: PeerAddress
+  /// Which end this node is.
   public let side: ConnectionSide
   /// A plain stream made with ``LocalNode/open(to:options:framing:completion:)``: no hooks.
   public let isStream: Bool
   /// Strong: the node lets go of a connection when it is over, so there is no cycle for longer than that.
   public let node: LocalNode
+  /// What has been received and not yet handled.
   public let inbound = Inbound()
   /// What the hooks keep with it.
   public var owner: AnyObject?
@@ -52,6 +58,7 @@ public final class Connection {
   // Reading
   var reader: ((Readability) -> Void)?
   var isHeld = false
+  /// Whether ``pauseReading()`` is in force.
   public internal(set) var isReadingPaused = false
   var isPumping = false
 
@@ -116,10 +123,12 @@ public final class Connection {
   /// Live, or in its `on_disconnect`.
   public var isRegistered: Bool { phase == .live || phase == .disconnecting }
   package var phaseIsLive: Bool { phase == .live }
+  /// Whether somebody waits for bytes; a second reader is refused.
   public var hasReader: Bool { reader != nil }
   /// Between ``holdMessages()`` and ``releaseMessages()``.
   public var isHoldingMessages: Bool { isHeld }
 
+  /// Messages and bytes so far.
   public var statistics: TrafficStatistics {
     var statistics = TrafficStatistics()
     statistics.messagesSent = messagesSent

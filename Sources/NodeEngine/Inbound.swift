@@ -34,6 +34,7 @@ public final class Inbound {
   public var bytes: UnsafeRawBufferPointer { window ?? owned.view }
   var count: Int { window?.count ?? owned.count }
 
+  /// Takes so many bytes from the front; at most as many as ``bytes`` has.
   public func consume(_ amount: Int) {
     guard amount > 0 else { return }
     progress &+= 1

@@ -8,16 +8,21 @@ public import NodeCore
 public final class LocalNode {
   enum Phase { case created, starting, running, shuttingDown, stopped }
 
+  /// The configured name, or `node-` and the node's number.
   public let name: String
   /// A number of its own within the process.
   public let id: UInt64
+  /// As validated: with its clamps applied.
   public let configuration: NodeConfiguration
+  /// Carries the node's name.
   public let logger: Logger
+  /// Time and order on its loop.
   public let scheduler: any Scheduler
   /// Counters; hooks add to those that are theirs.
   public var heuristics = Heuristics()
   /// Where the node listens, as bound.
   public var addresses: [PeerAddress] { listeners.map(\.address) }
+  /// The first of ``addresses``; nil where it does not listen.
   public var address: PeerAddress? { listeners.first?.address }
 
   let transport: any Transport
@@ -77,7 +82,9 @@ public final class LocalNode {
     live.values.filter { $0.phase == .live }.sorted { $0.id < $1.id }
   }
 
+  /// The live connection of that number, or nil.
   public func connection(id: ConnectionID) -> Connection? { live[id] }
+  /// The live connection with that peer's address, or nil.
   public func connection(at address: PeerAddress) -> Connection? { byAddress[address] }
 
   /// Live connections, and set-ups in progress.

@@ -4,16 +4,23 @@ import Synchronization
 
 /// What is known of a live connection, as a value.
 public struct ConnectionInfo: Sendable, Hashable {
+  /// Its number at this node.
   public let id: ConnectionID
+  /// The peer's address.
   public let address: PeerAddress
+  /// This side's address.
   public let localAddress: PeerAddress
+  /// Which end this node is.
   public let side: ConnectionSide
+  /// Who the peer is, as the handshake found out; nil: it did not say.
   public let peer: String?
 }
 
 /// A node from outside: everything is `async`, and runs on the node's loop, which is this actor's executor.
 public actor Node: Service {
+  /// The configured name, or `node-` and the node's number.
   public nonisolated let name: String
+  /// A number of its own within the process, from 1.
   public nonisolated let id: UInt64
   package nonisolated let scheduler: any Scheduler
   private let local: LocalNode
@@ -60,26 +67,37 @@ public actor Node: Service {
 
   func perform(_ body: @Sendable (isolated Node) async -> Void) async { await body(self) }
 
-  /// Runs the hooks' start, then listens.
+  /// Runs the hooks' start, then listens. Once in a node's life.
+  ///
+  /// - Throws: code `script` or `budget` where the hooks' start failed, `address_in_use`, `address` or `system` where it
+  ///   cannot listen, `configuration` where it was started before, `shutdown` where it was shut down meanwhile.
   public func start() async throws(NodeError) {
     try await answer { local.start(completion: $0) }
   }
 
   /// Where the node listens, as bound; nil where it does not.
   public var address: PeerAddress? { local.address }
+  /// Everywhere the node listens, as bound; empty where it does not.
   public var addresses: [PeerAddress] { local.addresses }
 
+  /// Listens there too and gives the address as bound; port 0: any free one.
+  ///
+  /// - Throws: code `address_in_use`, `address`, `shutdown` or `system`.
   public func listen(on address: PeerAddress) async throws(NodeError) -> PeerAddress {
     try await answer { local.listen(on: address, completion: $0) }
   }
 
+  /// Closes all listeners; established connections stay.
   public func stopListening() async {
     await withCheckedContinuation { continuation in
       local.stopListening { continuation.resume() }
     }
   }
 
-  /// A live connection after its handshake. A cancelled task ends the dial.
+  /// Dials: a live connection after its handshake. A cancelled task ends the dial.
+  ///
+  /// - Throws: code `refused`, `timeout`, `resolve`, `limit`, `duplicate`, `self`, `handshake`, `closed`, `shutdown`,
+  ///   `cancelled`, `address` or `system`.
   public func connect(to address: PeerAddress, options: DialOptions = DialOptions()) async throws(NodeError) -> ConnectionInfo {
     let cancellation = Mutex<(@Sendable () -> Void)?>(nil)
     let scheduler = scheduler
@@ -107,6 +125,7 @@ public actor Node: Service {
     }
   }
 
+  /// As by its number: ends the connection with that peer, if there is one.
   @discardableResult
   public func disconnect(_ address: PeerAddress) async -> Bool {
     guard let connection = local.connection(at: address) else { return false }
@@ -114,6 +133,8 @@ public actor Node: Service {
   }
 
   /// Queues a message; waits while the queue is over its high-water mark.
+  ///
+  /// - Throws: code `closed` where there is no such live connection, `too_large` where the framing refuses the message.
   public func send(_ message: [UInt8], to id: ConnectionID) async throws(NodeError) {
     guard let connection = local.connection(id: id) else {
       throw NodeError(code: .closed, message: "there is no connection \(id)")
@@ -131,10 +152,15 @@ public actor Node: Service {
     return count
   }
 
+  /// The live connections in the order they came up.
   public func connections() -> [ConnectionInfo] { local.connections.map(\.info) }
+  /// How many connections are live, and how many are being set up in either direction.
   public var counts: (connected: Int, connecting: Int) { local.counts }
+  /// Traffic in all the life of the node, closed connections included.
   public func statistics() -> TrafficStatistics { local.statistics }
+  /// Traffic of a live connection; nil where there is none of that number.
   public func statistics(of id: ConnectionID) -> TrafficStatistics? { local.connection(id: id)?.statistics }
+  /// What the node noticed: counters that only grow.
   public func heuristics() -> Heuristics { local.heuristics }
 
   /// In order: no new work, `on_shutdown`, every connection, the port. Twice is harmless.
@@ -159,6 +185,8 @@ public actor Node: Service {
   }
 
   /// As a `Service`: starts, waits for a graceful shutdown, shuts down.
+  ///
+  /// - Throws: as ``start()``.
   public func run() async throws {
     try await start()
     try? await gracefulShutdown()
@@ -176,6 +204,7 @@ public actor Node: Service {
 }
 
 extension Connection {
+  /// What is known of it, as a value.
   public var info: ConnectionInfo {
     ConnectionInfo(id: id, address: address, localAddress: localAddress, side: side, peer: peer)
   }

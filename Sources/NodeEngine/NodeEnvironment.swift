@@ -4,10 +4,14 @@ import NIOPosix
 
 /// The world a node lives in.
 public struct NodeEnvironment: Sendable {
+  /// Time and order: the loop the node lives on.
   public var scheduler: any Scheduler
+  /// Where its streams come from.
   public var transport: any Transport
+  /// Gets the node's log lines, with its name added.
   public var logger: Logger
 
+  /// A world of its own; for real sockets see ``sockets(on:logger:)``.
   public init(scheduler: any Scheduler, transport: any Transport, logger: Logger) {
     self.scheduler = scheduler
     self.transport = transport

@@ -8,6 +8,7 @@ public struct NodeError: Error, CustomStringConvertible {
     public init(rawValue: String) { self.rawValue = rawValue }
     /// Nobody listens there.
     public static let refused = Code(rawValue: "refused")
+    /// It took longer than it may.
     public static let timeout = Code(rawValue: "timeout")
     /// The name has no address.
     public static let resolve = Code(rawValue: "resolve")
@@ -17,26 +18,39 @@ public struct NodeError: Error, CustomStringConvertible {
     public static let duplicate = Code(rawValue: "duplicate")
     /// The node's own address.
     public static let own = Code(rawValue: "self")
+    /// The handshake hook failed.
     public static let handshake = Code(rawValue: "handshake")
+    /// The node is shutting down or has stopped.
     public static let shutdown = Code(rawValue: "shutdown")
+    /// The connection is closed, or closed while it was waited for.
     public static let closed = Code(rawValue: "closed")
+    /// The dial was cancelled.
     public static let cancelled = Code(rawValue: "cancelled")
+    /// The address cannot be used here.
     public static let address = Code(rawValue: "address")
+    /// Another socket listens there.
     public static let addressInUse = Code(rawValue: "address_in_use")
+    /// A configuration value or socket option makes no sense.
     public static let configuration = Code(rawValue: "configuration")
     /// The message is over the codec's `max`.
     public static let tooLarge = Code(rawValue: "too_large")
+    /// The peer's bytes are no message.
     public static let decode = Code(rawValue: "decode")
     /// The connection has a reader already.
     public static let busy = Code(rawValue: "busy")
+    /// A hook failed.
     public static let script = Code(rawValue: "script")
+    /// A script ran over its time or memory.
     public static let budget = Code(rawValue: "budget")
     /// The system refused; the message has its words.
     public static let system = Code(rawValue: "system")
   }
 
+  /// For programs.
   public var code: Code
+  /// For people: what, where, what to do.
   public var message: String
+  /// The error underneath, where there is one.
   public var cause: (any Error)?
 
   public init(code: Code, message: String, cause: (any Error)? = nil) {

@@ -2,8 +2,10 @@ public import NodeCore
 
 /// A point in time of one world, counted from an arbitrary start.
 public struct MonotonicTime: Sendable, Hashable, Comparable {
+  /// Since that start.
   public var nanoseconds: Int64
   public init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
+  /// Since that start.
   public var seconds: Double { Double(nanoseconds) / 1e9 }
   public static func < (a: MonotonicTime, b: MonotonicTime) -> Bool { a.nanoseconds < b.nanoseconds }
   public static func + (a: MonotonicTime, b: Duration) -> MonotonicTime {
@@ -21,6 +23,7 @@ extension Duration {
 
 /// Something that is to happen later and may be called off.
 public protocol ScheduledTimer {
+  /// It will not happen; too late or twice is harmless.
   func cancel()
 }
 
@@ -31,6 +34,7 @@ public protocol ScheduledTimer {
 public protocol Scheduler: AnyObject, Sendable {
   /// The loop as the executor of the actors that live on it.
   var executor: any SerialExecutor { get }
+  /// Never goes back.
   var now: MonotonicTime { get }
   /// Seconds since 1970 as this world has them.
   var wallClock: Double { get }

@@ -4,6 +4,7 @@ import Synchronization
 public final class NodeDirectory: Sendable {
   private let nodes = Mutex<[String: ScriptedNode]>([:])
 
+  /// Without nodes.
   public init() {}
 
   /// Makes a node known under its name; false when the name is taken.
@@ -22,6 +23,7 @@ public final class NodeDirectory: Sendable {
     }
   }
 
+  /// The running node of that name, or nil.
   public func node(named name: String) -> ScriptedNode? {
     nodes.withLock { $0[name] }
   }

@@ -5,29 +5,44 @@ public import NodeCore
 public struct ScriptProblem: Sendable, Equatable, CustomStringConvertible {
   /// `file:line`, or the file where the line is not known.
   public var location: String
+  /// What is wrong, with the key it is about, and what to do.
   public var message: String
   public var description: String { "\(location): \(message)" }
 }
 
 /// What a script declares: shown by `moonpeer check`.
 public struct ScriptDeclaration: Sendable {
+  /// `shared`: one codec for all connections; `perConnection`: a function chooses; `none`: messages are chunks of bytes.
   public enum Codec: Sendable { case shared, perConnection, none }
+  /// One declared argument.
   public struct Argument: Sendable, Equatable {
+    /// As `--set` and `node.args` spell it.
     public var name: String
+    /// `string`, `integer`, `number`, `boolean`, `duration`, `size` or `table`.
     public var type: String
+    /// What it is when it is not set; durations in seconds, sizes in bytes; nil: nothing.
     public var defaultValue: LuaValue
+    /// For people; nil where the script says nothing.
     public var help: String?
   }
 
+  /// Its `name`, where it gives one.
   public private(set) var name: String?
+  /// Its `version`, where it gives one.
   public private(set) var version: Int64?
   /// The hooks it has, in the order of their life cycle.
   public private(set) var hooks: [String] = []
+  /// How its messages stand in the bytes.
   public private(set) var codec = Codec.none
+  /// Its declared arguments, by name.
   public private(set) var arguments: [Argument] = []
+  /// The names of its `calls`, sorted.
   public private(set) var calls: [String] = []
+  /// The names of its `timers`, sorted.
   public private(set) var timers: [String] = []
+  /// What its `config` sets, as written.
   public private(set) var configuration: [(key: String, value: ConfigurationValue)] = []
+  /// Every mistake found; empty: it can run.
   public private(set) var problems: [ScriptProblem] = []
 
   /// - Parameter examined: what `glue.examine` made of the script's table.

@@ -22,9 +22,11 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
     public static let engine = Code(rawValue: "engine")
   }
 
+  /// The stage that failed, for programs.
   public var code: Code
   /// The error table's `kind` as Lua sees it (`closed`, `timeout`, `decode`, …), or `script`.
   public var kind: String
+  /// For people: what happened and what to do.
   public var message: String
   /// `file:line`, where Lua knows it.
   public var location: String?
@@ -51,6 +53,7 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
     self.value = value
   }
 
+  /// `file:line: in hook (peer …): message`, as far as the parts are known.
   public var description: String {
     var text = location.map { "\($0): " } ?? ""
     if let hook { text += "in \(hook)" + (peer.map { " (peer \($0))" } ?? "") + ": " }

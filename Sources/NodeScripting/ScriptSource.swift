@@ -4,8 +4,10 @@ import Glibc
 public struct ScriptSource: Sendable {
   /// Shown in messages and tracebacks; its folder is where `require` looks first.
   public var path: String
+  /// The bytes as they are in the file.
   public var text: [UInt8]
 
+  /// A script that has been read already.
   public init(path: String, text: [UInt8]) {
     self.path = path
     self.text = text

@@ -12,15 +12,20 @@ public struct ScriptOptions: Sendable {
   public var arguments: [String: LuaValue] = [:]
   /// All of Lua's libraries, for scripts that are trusted with the machine.
   public var isTrusted = false
+  /// Goes before every other name; nil: the configuration's, or a sequential one.
   public var name: String?
 
+  /// Nothing set: the defaults and what the script says.
   public init() {}
 }
 
 /// A node whose logic is a Lua script.
 public final class ScriptedNode: Sendable {
+  /// The engine underneath: connections, counters, shutdown.
   public let node: Node
+  /// The node's name, by which a ``NodeDirectory`` knows it.
   public let name: String
+  /// What the script declares.
   public let declaration: ScriptDeclaration
   private let hooks: LoopBound<ScriptHooks>
   private let scheduler: any Scheduler
@@ -99,7 +104,9 @@ public final class ScriptedNode: Sendable {
     return try result.get()
   }
 
-  /// `init`, then the listener.
+  /// Runs the script's `init`, then listens. Once in a node's life.
+  ///
+  /// - Throws: ``ScriptError``: what `init` raised, with its place and traceback; or code `engine` where it cannot listen.
   public func start() async throws(ScriptError) {
     do {
       try await node.start()
@@ -109,7 +116,10 @@ public final class ScriptedNode: Sendable {
     }
   }
 
-  /// Runs one of the script's `calls`; plain data in and out.
+  /// Runs one of the script's `calls` and gives all it returns; plain data in and out.
+  ///
+  /// - Throws: ``ScriptError``: what the call raised; kind `unknown_call` where there is none of that name, `shutdown` where
+  ///   the node has stopped.
   public func call(_ name: String, _ arguments: [LuaValue] = []) async throws(ScriptError) -> [LuaValue] {
     let hooks = hooks
     return try await run(RunPurpose("call \(name)"), { hooks.value.glue.call }) { pack in
@@ -118,7 +128,10 @@ public final class ScriptedNode: Sendable {
     }
   }
 
-  /// Runs Lua code inside the node: an expression or statements, with `node` in scope and the arguments as `...`.
+  /// Runs Lua code inside the node: an expression or statements, with `node` in scope and the arguments as `...`;
+  /// gives all it returns, as plain data.
+  ///
+  /// - Throws: ``ScriptError``: code `load` where it is no Lua; what it raised; kind `shutdown` where the node has stopped.
   public func evaluate(_ code: String, _ arguments: [LuaValue] = []) async throws(ScriptError) -> [LuaValue] {
     let hooks = hooks
     let scheduler = scheduler

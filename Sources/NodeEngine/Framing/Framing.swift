@@ -1,27 +1,35 @@
 /// How a stream of bytes is cut into messages, in both directions.
 public struct Framing: Sendable, Hashable {
+  /// Bytes of a length.
   public enum Width: Int, Sendable, Hashable, CaseIterable {
     case one = 1, two = 2, three = 3, four = 4, eight = 8
     /// Unsigned LEB128, at most ten bytes.
     case varint = 0
   }
 
+  /// The byte order of a length.
   public enum Endian: Sendable, Hashable { case big, little }
 
+  /// How the end of a message is found.
   public enum Kind: Sendable, Hashable {
     /// Chunks as they come.
     case bytes
+    /// Up to a delimiter, which is not part of the message.
     case lines(delimiter: [UInt8])
+    /// A length, then so many bytes; `includesHeader`: the length counts its own bytes.
     case lengthPrefixed(Width, Endian, includesHeader: Bool)
+    /// Each so many bytes long.
     case fixed(Int)
     /// The hooks cut and encode by themselves; what is sent goes out as it is.
     case external
   }
 
+  /// How the end of a message is found.
   public var kind: Kind
   /// The largest message, in bytes.
   public var max: Int
 
+  /// `max`: the largest message in bytes; a longer one breaks the connection.
   public init(_ kind: Kind, max: Int = 1 << 20) {
     self.kind = kind
     self.max = max
@@ -40,13 +48,17 @@ public struct Framing: Sendable, Hashable {
   /// Far over any memory, and sums with it do not overflow.
   static let largest = 1 << 40
 
+  /// Chunks as they come, up to 1 MiB.
   public static let bytes = Framing(.bytes)
+  /// Messages that end with a delimiter of at least one byte; by default a line feed.
   public static func lines(delimiter: [UInt8] = [10], max: Int = 1 << 20) -> Framing {
     Framing(.lines(delimiter: delimiter), max: max)
   }
+  /// Messages behind their length; by default 4 bytes, big-endian.
   public static func lengthPrefixed(
     _ width: Width = .four, _ endian: Endian = .big, includesHeader: Bool = false, max: Int = 1 << 20
   ) -> Framing { Framing(.lengthPrefixed(width, endian, includesHeader: includesHeader), max: max) }
+  /// Messages of `size` bytes each, at least 1.
   public static func fixed(_ size: Int) -> Framing { Framing(.fixed(size), max: size) }
 
   /// Why a message of that size cannot be framed, or nil.

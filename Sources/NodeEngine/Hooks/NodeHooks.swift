@@ -4,13 +4,17 @@ public import NodeCore
 public struct HookSet: OptionSet, Sendable {
   public let rawValue: Int
   public init(rawValue: Int) { self.rawValue = rawValue }
+  /// `handshake` is called, under `handshake_timeout`.
   public static let handshake = HookSet(rawValue: 1)
+  /// Something runs when a connection is live.
   public static let onConnect = HookSet(rawValue: 2)
   /// `receive` is called when messages may be pulled.
   public static let messages = HookSet(rawValue: 4)
   /// Someone reads the connection in a conversation of its own; `receive` is not called.
   public static let session = HookSet(rawValue: 8)
+  /// `disconnected` has something to do.
   public static let onDisconnect = HookSet(rawValue: 16)
+  /// `shutDown` has something to do.
   public static let onShutdown = HookSet(rawValue: 32)
 }
 
@@ -22,6 +26,7 @@ public enum HookName: String, Sendable { case handshake, onDisconnect, onShutdow
 ///
 /// This is the whole seam: `SwiftHooks` implements it for the small protocols in this module, NodeScripting for Lua.
 public protocol NodeHooks: AnyObject {
+  /// Which of the hooks there are; asked for once.
   var declared: HookSet { get }
   /// Before the listener starts.
   func start(_ node: LocalNode, completion: @escaping (Result<Void, NodeError>) -> Void)

@@ -2,16 +2,19 @@ public import NodeCore
 
 // The hooks of a node written in Swift: conform to as many as are needed. Each runs on the node's loop.
 
+/// Something to agree on before a connection is live.
 public protocol Handshaking: Sendable {
   /// Under `handshakeTimeout`; what it returns becomes `connection.peer`; an error rejects the connection.
   nonisolated(nonsending) func handshake(_ connection: Connection) async throws -> String?
 }
 
+/// Messages with a framing; without it they are chunks of bytes as they come.
 public protocol Framed: Sendable {
   /// How the connection's bytes are cut into messages.
   func framing(for connection: Connection) throws -> Framing
 }
 
+/// Messages, one call each.
 public protocol MessageProcessing: Sendable {
   /// Once per message, in order. The bytes are valid during the call.
   ///
@@ -19,22 +22,27 @@ public protocol MessageProcessing: Sendable {
   func process(_ message: UnsafeRawBufferPointer, from connection: Connection) throws
 }
 
+/// A straight-line conversation instead of message calls.
 public protocol Conversing: Sendable {
   /// A conversation of its own instead of messages: `receive` in a loop; returning closes the connection.
   nonisolated(nonsending) func session(_ connection: Connection) async throws
 }
 
+/// Something to do when a connection is live.
 public protocol OnConnecting: Sendable {
   /// Beside message processing; ends with the connection.
   nonisolated(nonsending) func onConnect(_ connection: Connection) async throws
 }
 
+/// Something to do when a connection ends.
 public protocol OnDisconnecting: Sendable {
   /// Exactly once for every registered connection, under `onDisconnectTimeout`.
   nonisolated(nonsending) func onDisconnect(_ connection: Connection, _ reason: DisconnectReason) async
 }
 
+/// Something to do before the node closes its connections.
 public protocol OnShuttingDown: Sendable {
+  /// Once, under `onShutdownTimeout`; connections are still live.
   nonisolated(nonsending) func onShutdown() async
 }
 
@@ -47,6 +55,7 @@ public final class SwiftHooks: NodeHooks {
   public let declared: HookSet
   private let processing: (any MessageProcessing)?
 
+  /// `logic` conforms to any of the protocols of this module; what it does not conform to costs nothing.
   public init(_ logic: any Sendable, node: LocalNode) {
     self.logic = logic
     self.node = node

@@ -4,6 +4,7 @@ public import NodeCore
 
 /// The real world's scheduler: one NIO event loop.
 public final class LoopScheduler: Scheduler {
+  /// The event loop everything runs on.
   public let loop: any EventLoop
   private let tasks: LoopTaskExecutor
 

@@ -16,8 +16,11 @@ public struct DialOptions: Sendable, Equatable {
   }
 }
 
+/// How a listener is opened.
 public struct ListenOptions: Sendable {
+  /// Connections the kernel may hold.
   public var backlog: Int
+  /// Lets several live listeners share the port.
   public var reusePort: Bool
 }
 
@@ -29,24 +32,31 @@ public protocol Transport: AnyObject, Sendable {
   func resolve(
     _ address: PeerAddress, on scheduler: any Scheduler,
     completion: @escaping (Result<[PeerAddress], NodeError>) -> Void)
+  /// Opens a stream; completes with code `refused`, `timeout`, `address` or `system` where it cannot.
   func dial(
     _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
     completion: @escaping (Result<any ByteStream, NodeError>) -> Void)
+  /// Opens a listener; completes with code `address_in_use`, `address` or `system` where it cannot.
   func listen(
     on address: PeerAddress, options: ListenOptions, delegate: any ListenerDelegate, on scheduler: any Scheduler,
     completion: @escaping (Result<any Listener, NodeError>) -> Void)
 }
 
+/// An open listener.
 public protocol Listener: AnyObject {
   /// As bound, never as wished.
   var address: PeerAddress { get }
   /// How many streams may be accepted now; 0 leaves the surplus in the kernel's queue.
   func setRoom(_ count: Int)
+  /// No more streams; completes when the port is free.
   func close(completion: @escaping () -> Void)
 }
 
+/// Who gets what a listener accepts.
 public protocol ListenerDelegate: AnyObject {
+  /// A stream, not reading yet.
   func listener(_ listener: any Listener, accepted stream: any ByteStream)
+  /// The system refused an accept; the listener goes on.
   func listener(_ listener: any Listener, failed error: NodeError)
 }
 
@@ -65,13 +75,17 @@ public protocol ByteStream: AnyObject {
   func close()
   /// Ends it at once; the peer sees a reset.
   func abort()
+  /// A socket option by its name; throws code `configuration` for one there is none of, `system` where it is refused.
   func setOption(_ name: String, _ value: ConfigurationValue) throws(NodeError)
 }
 
+/// Who gets a stream's bytes.
 public protocol ByteStreamDelegate: AnyObject {
   /// The bytes are valid during the call only.
   func streamReceived(_ bytes: UnsafeRawBufferPointer)
+  /// The peer will send no more.
   func streamEnded()
+  /// The kernel has taken all of the last write.
   func streamWrote()
   /// The stream is dead; no other call follows.
   func streamFailed(_ reason: DisconnectReason)
