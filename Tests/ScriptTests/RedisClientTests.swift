@@ -30,7 +30,8 @@ import Testing
       let unknown = try await ask("NOSUCH", "a")
       #expect(unknown == "ERR unknown command 'NOSUCH', with args beginning with: 'a' ")
       #expect(try await ask("SET", "k", "v", "NX", "EX", "100") == "OK")
-      #expect(try await ask("TTL", "k") == "100")
+      let left = try #require(Int(try await ask("TTL", "k")))
+      #expect((1...100).contains(left))
       // -n selects a database when it connects, -r repeats over one connection.
       #expect(try await ask("-n", "3", "DBSIZE") == "0")
       #expect(try await ask("-r", "3", "INCR", "m") == "1\n2\n3")
