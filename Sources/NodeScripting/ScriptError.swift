@@ -69,7 +69,21 @@ extension ScriptError {
     let kind = error.value?.table?["kind"].text
     self.init(
       code: overBudget ? .budget : code, kind: overBudget ? "budget" : kind ?? "script", message: message,
-      location: location, hook: hook, peer: peer, traceback: error.traceback, value: error.value)
+      location: location ?? error.traceback.flatMap(Self.place), hook: hook, peer: peer, traceback: error.traceback,
+      value: error.value)
+  }
+
+  /// Where the script's own code was, for an error that the host or the shipped Lua raised: the newest line of the
+  /// traceback with a place that is not theirs.
+  static func place(in traceback: String) -> String? {
+    for line in traceback.split(separator: "\n") {
+      let frame = line.drop { $0 == "\t" || $0 == " " }
+      guard let end = frame.firstRange(of: ": in ")?.lowerBound, let colon = frame[..<end].lastIndex(of: ":") else { continue }
+      let number = frame[frame.index(after: colon)..<end]
+      guard !number.isEmpty, number.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else { continue }
+      if !frame.hasPrefix("moonpeer."), !frame.hasPrefix("[") { return String(frame[..<end]) }
+    }
+    return nil
   }
 
   /// `dir/echo.lua:12: text` → (`dir/echo.lua:12`, `text`); a message without a place stays whole.
