@@ -1,4 +1,3 @@
-import Logging
 import LuaHost
 package import NodeCore
 package import NodeEngine
@@ -19,8 +18,8 @@ package final class ScriptHooks: NodeHooks {
     self.node = node
     self.directory = directory
     runtime = script.runtime
-    // While it was loaded the script only had its file's name; two nodes of one script are told apart by their own.
-    runtime.logger[metadataKey: "node"] = "\(node.name)"
+    // From here on under the node's name, which only now is certain.
+    runtime.logger = node.logger
     glue = script.glue
     nodeHandle = try script.makeNodeHandle(name: node.name, id: node.id)
     runtime.hooks = self
