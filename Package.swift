@@ -68,7 +68,8 @@ let package = Package(
       name: "APIReferenceTests",
       dependencies: ["APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
       swiftSettings: strict),
-    .testTarget(name: "CLITests", dependencies: ["MoonpeerCLI"], swiftSettings: strict),
+    .testTarget(
+      name: "CLITests", dependencies: ["MoonpeerCLI", "TestNetwork", "NodeCore", "NodeEngine", logging], swiftSettings: strict),
     .testTarget(
       name: "ScriptTests",
       // The command line too, so that the binary that the documentation is checked against has been built.

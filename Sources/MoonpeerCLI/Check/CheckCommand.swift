@@ -6,6 +6,7 @@ struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "check",
     abstract: "Load scripts without a network: what they declare, and their mistakes.",
+    usage: "moonpeer check [<options>] <script> ...",
     discussion: """
       A script's top level is run; its hooks are not. What it declares goes to standard output, its mistakes to \
       standard error as file:line: message. With mistakes the exit status is 1.
@@ -15,7 +16,7 @@ struct CheckCommand: AsyncParsableCommand {
         moonpeer check scripts/*.lua
       """)
 
-  @Argument(help: "The scripts.")
+  @Argument(help: ArgumentHelp("The scripts.", valueName: "script"))
   var scripts: [String]
 
   @Flag(name: .customLong("trusted"), help: "Give the scripts all of Lua's libraries while they are loaded.")

@@ -10,6 +10,7 @@ struct RunCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
     abstract: "Run one script or several as nodes.",
+    usage: "moonpeer run [<options>] <script> ...",
     discussion: """
       Prints where each node listens and runs until Ctrl-C or SIGTERM, which shut the nodes down in order: \
       on_shutdown, on_disconnect for every connection, what is queued, the port. A second Ctrl-C leaves at once. The \
@@ -27,7 +28,7 @@ struct RunCommand: AsyncParsableCommand {
         moonpeer run proxy.lua backend.lua --log-format json
       """)
 
-  @Argument(help: "The scripts; each becomes a node.")
+  @Argument(help: ArgumentHelp("The scripts; each becomes a node.", valueName: "script"))
   var scripts: [String]
 
   @Option(help: ArgumentHelp("Nodes per script.", valueName: "number"))

@@ -8,6 +8,7 @@ struct TestCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "test",
     abstract: "Run the scenarios of test networks.",
+    usage: "moonpeer test [<options>] <file> ...",
     discussion: """
       A line per scenario with its time, a count at the end. A scenario that fails shows its message, its place and \
       the logs of the nodes that took part; the exit status is then 1. In a folder every Lua file with "scenario" in \
@@ -20,7 +21,7 @@ struct TestCommand: AsyncParsableCommand {
         moonpeer test examples --tap | prove -e cat /dev/stdin
       """)
 
-  @Argument(help: "Scenario files, or folders with them.")
+  @Argument(help: ArgumentHelp("Scenario files, or folders with them.", valueName: "file"))
   var files: [String]
 
   @Option(help: ArgumentHelp("Only scenarios whose name contains this text.", valueName: "text"))

@@ -1,0 +1,70 @@
+import Testing
+
+@Suite(.timeLimit(.minutes(3))) struct `moonpeer run refuses` {
+  private func folder() throws -> Folder {
+    try Folder([
+      "life.lua": Scripts.life, "bare.lua": "return {}", "broken.lua": "return {", "wrong.lua": "return { proces = 1 }",
+      "raises.lua": "return { init = function() error('not today') end }",
+      "fixed.lua": "return { config = { listen = '127.0.0.1:4999' } }", "sub/x.lua": "return {}",
+    ])
+  }
+
+  @Test(arguments: [
+    (["nope.lua"], 66, "cannot read the script \"nope.lua\": No such file or directory"),
+    (["sub"], 66, "cannot read the script \"sub\": it is a folder; name the .lua file in it"),
+    (["life.lua", "nope.lua"], 66, "cannot read the script \"nope.lua\""),
+    (["broken.lua"], 1, "broken.lua:1: "),
+    (["wrong.lua"], 1, "wrong.lua:1: proces: unknown key"),
+    (["raises.lua"], 1, "raises: raises.lua:1: "),
+    (["life.lua", "--set", "rate"], 64, "--set rate: write name=value, as in --set rate=10"),
+    (["life.lua", "--set", "=1"], 64, "--set =1: write name=value"),
+    (["life.lua", "--set", "rat=1"], 64, "--set: no script here declares the argument \"rat\"; did you mean \"rate\"?"),
+    (["life.lua", "--set", "zzzzzz=1"], 64, "--set: no script here declares the argument \"zzzzzz\"; there is mode, rate"),
+    (["bare.lua", "--set", "rate=1"], 64, "--set: no script here declares the argument \"rate\"; there are none (key args)"),
+    (["life.lua", "--set", "rate=fast"], 64, "life.lua: argument \"rate\" must be a whole number, got "),
+    (["life.lua", "--listen", "here"], 64, "--listen: \"here\" is not an address: the port is missing"),
+    (["life.lua", "--connect", "1.2.3:x"], 64, "--connect: \"1.2.3:x\" is not an address: "),
+    (["life.lua", "--connect", "1.2.3.4:0"], 64, "--connect: 1.2.3.4:0: port 0 cannot be dialled"),
+    (["life.lua", "--count", "0"], 64, "--count: a number from 1 to "),
+    (["life.lua", "--connect-attempts", "0"], 64, "--connect-attempts: a number from 1 to 1000"),
+    (["life.lua", "--shutdown-timeout", "0"], 64, "--shutdown-timeout: "),
+    (["life.lua", "--count", "2", "--listen", "127.0.0.1:4998"], 64, "2 nodes cannot all listen on 127.0.0.1:4998; "),
+    (["life.lua", "bare.lua", "--listen", "unix:/tmp/x.sock"], 64, "2 nodes cannot all listen on unix:/tmp/x.sock; "),
+    (["fixed.lua", "--count", "3"], 64, "3 nodes cannot all listen on 127.0.0.1:4999; "),
+    (["life.lua", "--max-connections", "0"], 64, "--max-connections: 0 makes no sense here"),
+    (["life.lua", "--outbound-low-water", "1MiB"], 64, "outbound_low_water: must not be above outbound_high_water"),
+    (["life.lua", "--listen", "203.0.113.1:4998"], 69, "life: cannot listen on 203.0.113.1:4998: "),
+  ])
+  func `what cannot work, with one clear message`(arguments: [String], status: Int, message: String) async throws {
+    let run = try await Program(["run", "--log-level", "error"] + arguments, in: folder()).finish()
+    #expect(run.status == Int32(status), "\(run)")
+    #expect(run.errors.hasPrefix("moonpeer: \(message)"), "\(run)")
+    #expect(run.errors.split(separator: "\n").count { $0.hasPrefix("moonpeer: ") } == 1, "\(run)")
+    #expect(run.output.isEmpty, "\(run)")
+  }
+
+  @Test func `a port in use, with 69`() async throws {
+    let folder = try folder()
+    let first = try Program(["run", "life.lua"], in: folder)
+    let address = try await first.outputLine(" listens on ").split(separator: " ").last.map(String.init)!
+    let run = try await Program(["run", "life.lua", "--log-level", "error", "--listen", address], in: folder).finish()
+    #expect(run.status == 69, "\(run)")
+    #expect(run.errors.hasPrefix("moonpeer: life: cannot listen on \(address): "), "\(run)")
+  }
+
+  @Test func `to live without any of its peers, after a bounded number of tries`() async throws {
+    let folder = try folder()
+    // A port that was free a moment ago: nobody listens there.
+    let other = try Program(["run", "bare.lua"], in: folder)
+    let address = try await other.outputLine(" listens on ").split(separator: " ").last.map(String.init)!
+    other.signal(2)
+    _ = try await other.finish()
+    let run = try await Program(["run", "life.lua", "--connect", address, "--connect-attempts", "2"], in: folder).finish()
+    #expect(run.status == 69, "\(run)")
+    #expect(run.errors.contains("warning life no connection to \(address) yet: "), "\(run)")
+    #expect(run.errors.contains("tried=\"attempt 1 of 2\""), "\(run)")
+    #expect(run.errors.contains("error   life gave up on \(address): "), "\(run)")
+    #expect(run.errors.contains("info    life bye"), "\(run)")
+    #expect(run.errors.hasSuffix("moonpeer: life: no connection to any of --connect \(address)\n"), "\(run)")
+  }
+}

@@ -1,0 +1,133 @@
+import Foundation
+import Glibc
+import Testing
+
+@Suite(.timeLimit(.minutes(3))) struct `moonpeer run` {
+  /// Starts a node and gives the address it prints.
+  private func start(_ arguments: [String], in folder: Folder) async throws -> (Program, address: String) {
+    let program = try Program(["run"] + arguments, in: folder)
+    let line = try await program.outputLine(" listens on ")
+    return (program, String(line.split(separator: " ").last!))
+  }
+
+  @Test func `two processes talk to each other, and Ctrl-C ends both in order`() async throws {
+    let folder = try Folder(["life.lua": Scripts.life])
+    let (server, address) = try await start(["life.lua", "--name", "server"], in: folder)
+    let client = try Program(["run", "life.lua", "--name", "client", "--connect", address, "--listen", "none"], in: folder)
+    _ = try await server.errorLine("text=\"hello from client\"")
+    _ = try await client.errorLine("text=\"you said hello from client\"")
+    client.signal(SIGINT)
+    let clientRun = try await client.finish()
+    #expect(clientRun.status == 0, "\(clientRun)")
+    #expect(clientRun.output == "client does not listen\n")
+    #expect(clientRun.errors.contains("info    client connected to \(address)"), "\(clientRun)")
+    _ = try await server.errorLine("gone")
+    server.signal(SIGTERM)
+    let serverRun = try await server.finish()
+    #expect(serverRun.status == 0, "\(serverRun)")
+    #expect(serverRun.output == "server listens on \(address)\n")
+    // on_shutdown before on_disconnect, and the log on standard error only.
+    let bye = try #require(clientRun.errors.range(of: "client bye"), "\(clientRun)")
+    let gone = try #require(clientRun.errors.range(of: "client gone"), "\(clientRun)")
+    #expect(bye.upperBound < gone.lowerBound)
+    #expect(clientRun.errors.contains("why=shutdown"), "\(clientRun)")
+  }
+
+  @Test func `a second Ctrl-C leaves at once with 130`() async throws {
+    let folder = try Folder(["slow.lua": Scripts.slowToLeave])
+    let (program, _) = try await start(["slow.lua", "--shutdown-timeout", "10m"], in: folder)
+    program.signal(SIGINT)
+    _ = try await program.errorLine("leaving")
+    program.signal(SIGINT)
+    let run = try await program.finish()
+    #expect(run.status == 130, "\(run)")
+    #expect(run.errors.contains("notice  shutting down; Ctrl-C once more leaves at once"), "\(run)")
+  }
+
+  @Test func `a shutdown has a bound`() async throws {
+    let folder = try Folder(["slow.lua": Scripts.slowToLeave])
+    let (program, _) = try await start(["slow.lua", "--shutdown-timeout", "100ms"], in: folder)
+    program.signal(SIGTERM)
+    let run = try await program.finish()
+    #expect(run.status == 1, "\(run)")
+    #expect(run.errors.contains("moonpeer: the shutdown took longer than 0.1 seconds (--shutdown-timeout)"), "\(run)")
+  }
+
+  @Test func `Ctrl-C ends a node that is still starting`() async throws {
+    let folder = try Folder(["slow.lua": "local log = require 'moonpeer.log'\nreturn { init = function(node) log.info('hm'); node:sleep('10m') end }"])
+    let program = try Program(["run", "slow.lua", "--shutdown-timeout", "10m"], in: folder)
+    _ = try await program.errorLine("hm")
+    program.signal(SIGINT)
+    let run = try await program.finish()
+    #expect(run.status == 0, "\(run)")
+  }
+
+  @Test func `ends by itself when every node has shut itself down`() async throws {
+    let folder = try Folder(["brief.lua": "return { init = function(node) node:after('20ms', function() node:shut_down() end) end }"])
+    let run = try await moonpeer("run", "brief.lua", "--count", "3", in: folder)
+    #expect(run.status == 0, "\(run)")
+    #expect(run.output.split(separator: "\n").map { $0.split(separator: " ")[0] } == ["brief-1", "brief-2", "brief-3"])
+  }
+
+  @Test func `scripts of one process call each other by name`() async throws {
+    let folder = try Folder([
+      "asker.lua": """
+      local log = require "moonpeer.log"
+      return { name = "asker", init = function(node)
+        node:after("1ms", function() log.info("answer", { is = node:call("answerer", "double", 21) }) end)
+      end }
+      """,
+      "answerer.lua": "return { calls = { double = function(_, n) return 2 * n end } }",
+    ])
+    let program = try Program(["run", "answerer.lua", "asker.lua"], in: folder)
+    _ = try await program.errorLine("asker answer is=42")
+    program.signal(SIGINT)
+    #expect(try await program.finish().status == 0)
+  }
+
+  @Test func `--set and configuration options reach the script`() async throws {
+    let folder = try Folder(["life.lua": Scripts.life])
+    let (program, _) = try await start(["life.lua", "--set", "rate=3", "--set", "mode=a=b", "--max-connections", "7"], in: folder)
+    _ = try await program.errorLine("up limit=7 rate=3")
+    program.signal(SIGINT)
+    #expect(try await program.finish().status == 0)
+  }
+
+  @Test func `logs JSON, one object per line`() async throws {
+    let folder = try Folder(["life.lua": Scripts.life])
+    let (program, _) = try await start(["life.lua", "--log-format", "json", "--log-level", "debug"], in: folder)
+    program.signal(SIGTERM)
+    let run = try await program.finish()
+    #expect(run.status == 0, "\(run)")
+    let lines = run.errors.split(separator: "\n")
+    #expect(lines.count >= 4, "\(run)")
+    for line in lines {
+      let object = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+      #expect(object["time"] is String && object["level"] is String && object["message"] is String, "\(line)")
+    }
+  }
+
+  @Test func `an error in a hook is logged with its place and traceback, and the node goes on`() async throws {
+    let folder = try Folder([
+      "oops.lua": """
+      local function deep() error("oh no") end
+      return { timers = { tick = { every = "10ms", run = function() deep() end } } }
+      """
+    ])
+    let (program, _) = try await start(["oops.lua"], in: folder)
+    let line = try await program.errorLine("oh no")
+    #expect(line.contains("error   oops "), "\(line)")
+    #expect(line.contains("oops.lua:1: "), "\(line)")
+    _ = try await program.errorLine("    stack traceback:")
+    program.signal(SIGINT)
+    #expect(try await program.finish().status == 0)
+  }
+
+  @Test func `goes on without a reader of its standard output`() async throws {
+    let folder = try Folder(["life.lua": Scripts.life])
+    let program = try Program(["run", "life.lua"], in: folder, sink: .closedPipe)
+    _ = try await program.errorLine("cannot write to standard output: Broken pipe; life listens on 127.0.0.1:")
+    program.signal(SIGINT)
+    #expect(try await program.finish().status == 0)
+  }
+}
