@@ -37,6 +37,14 @@ clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
   return vm;
 }
 
+void clua_set_limits(clua_vm *vm, clua_limits limits) {
+  vm->limit = limits.memory;
+  // The watchdog reads the time limit under its lock, and only of VMs in its list.
+  clua_unwatch(vm);
+  vm->time_limit = limits.time;
+  clua_watch(vm);
+}
+
 void clua_close(clua_vm *vm) {
   clua_unwatch(vm);
   vm->is_enforcing = false;

@@ -70,6 +70,8 @@ void clua_thread_free(clua_thread *thread) {
   free(thread);
 }
 
+void clua_thread_drop(clua_thread *thread) { free(thread); }
+
 clua_thread *clua_current(const clua_vm *vm) { return vm->current; }
 
 // ---- runs

@@ -71,6 +71,8 @@ typedef struct clua_limits {
 
 clua_vm *clua_open(clua_limits limits, bool trusted, void *context);
 void clua_close(clua_vm *vm);
+// From the next run on.
+void clua_set_limits(clua_vm *vm, clua_limits limits);
 size_t clua_memory_used(const clua_vm *vm);
 size_t clua_memory_peak(const clua_vm *vm);
 bool clua_is_running(const clua_vm *vm);
@@ -119,6 +121,8 @@ enum clua_status { CLUA_FINISHED = 0, CLUA_PARKED = 1, CLUA_FAILED = 2 };
 
 clua_thread *clua_thread_new(clua_vm *vm, void *host);
 void clua_thread_free(clua_thread *thread);
+// Frees what is ours of a thread whose VM may be gone already; the coroutine is the VM's.
+void clua_thread_drop(clua_thread *thread);
 clua_thread *clua_current(const clua_vm *vm);
 enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_pack *arguments);
 enum clua_status clua_deliver(

@@ -12,13 +12,18 @@ public enum LuaRunStatus: Sendable {
 /// A coroutine that runs happen in; reused, so that a run that never waits allocates nothing.
 public final class LuaThread {
   var raw: UnsafeMutablePointer<clua_thread>!
-  /// Whatever the host keeps with it.
-  public var owner: AnyObject?
+  /// Whatever the host keeps with it. Not held: an owner that holds its thread, as owners do, would never be freed.
+  public unowned(unsafe) var owner: AnyObject?
 
   init?(_ vm: OpaquePointer) {
     guard let raw = clua_thread_new(vm, nil) else { return nil }
     self.raw = raw
     raw.pointee.host = Unmanaged.passUnretained(self).toOpaque()
+  }
+
+  deinit {
+    // The coroutine itself goes with its VM, or has gone with `LuaVM.free`.
+    if let raw { clua_thread_drop(raw) }
   }
 
   /// How many values the run returned.

@@ -11,6 +11,11 @@ public struct LuaLimits: Sendable {
     self.memory = memory
     self.time = time
   }
+
+  var raw: clua_limits {
+    let (seconds, attoseconds) = time.components
+    return clua_limits(memory: memory, time: UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000))
+  }
 }
 
 public enum LuaLibraries: Sendable {
@@ -26,11 +31,7 @@ public final class LuaVM {
 
   /// - Throws: kind `memory` when the limit is too small for the libraries.
   public init(limits: LuaLimits, libraries: LuaLibraries, context: UnsafeMutableRawPointer?) throws(LuaError) {
-    let (seconds, attoseconds) = limits.time.components
-    let raw = clua_open(
-      clua_limits(memory: limits.memory, time: UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)),
-      libraries == .trusted, context)
-    guard let raw else {
+    guard let raw = clua_open(limits.raw, libraries == .trusted, context) else {
       throw LuaError(kind: .memory, message: "script_memory of \(limits.memory) bytes is too small for Lua's libraries")
     }
     self.raw = raw
@@ -50,6 +51,9 @@ public final class LuaVM {
 
   /// A full collection.
   public func collect() { clua_collect(raw) }
+
+  /// Other limits from the next run on.
+  public func setLimits(_ limits: LuaLimits) { clua_set_limits(raw, limits.raw) }
 
   // Values
 
