@@ -67,6 +67,8 @@ package final class LoadedScript {
     self.functions = functions
     arguments = try Self.arguments(runtime, glue, table, options.arguments, source)
     configuration = try Self.configuration(of: declaration, options, source)
+    // The top level ran under its caller's limits: only now is it known what the script asks for.
+    runtime.vm.setLimits(LuaLimits(memory: configuration.scriptMemory, time: configuration.scriptTime))
   }
 
   func has(_ name: String) -> Bool { declaration.hooks.contains(name) }
@@ -104,15 +106,14 @@ package final class LoadedScript {
     do throws(ScriptError) {
       let runtime = try makeRuntime(source, options, environment)
       try examine(source, runtime) { result in
-        completion(
-          Result { () throws(ScriptError) in
-            let (glue, table, declaration) = try result.get()
-            if let problem = declaration.problems.first {
-              throw ScriptError(code: .load, message: problem.message, location: problem.location)
-            }
-            return try LoadedScript(
-              runtime: runtime, glue: glue, source: source, table: table, declaration: declaration, options: options)
-          })
+        let loaded = Result { () throws(ScriptError) in
+          let (glue, table, declaration) = try result.get()
+          if let problem = declaration.problems.first { throw ScriptError(problem, of: declaration.problems.count) }
+          return try LoadedScript(
+            runtime: runtime, glue: glue, source: source, table: table, declaration: declaration, options: options)
+        }
+        if case .failure = loaded { runtime.scheduler.defer { runtime.stop() } }
+        completion(loaded)
       }
     } catch {
       fail(error)

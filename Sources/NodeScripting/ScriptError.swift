@@ -64,7 +64,9 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
 extension ScriptError {
   /// A Lua error with the place split off its message, as one of ours.
   init(_ error: LuaError, code: Code = .script, hook: String? = nil, peer: String? = nil) {
-    let (location, message) = Self.split(error.message)
+    let (place, message) = Self.split(error.message)
+    // An error table has no place of its own; its stack has.
+    let location = place ?? error.traceback.flatMap(Self.firstPlace)
     let overBudget = error.kind == .time || error.kind == .memory
     let kind = error.value?.table?["kind"].text
     self.init(
@@ -82,6 +84,23 @@ extension ScriptError {
       let number = frame[frame.index(after: colon)..<end]
       guard !number.isEmpty, number.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else { continue }
       if !frame.hasPrefix("moonpeer."), !frame.hasPrefix("[") { return String(frame[..<end]) }
+    }
+    return nil
+  }
+
+  /// The first of several mistakes found at once.
+  init(_ problem: ScriptProblem, of count: Int) {
+    let more = count > 1 ? " (and \(count - 1) more; moonpeer check lists all)" : ""
+    self.init(code: .load, message: problem.message + more, location: problem.location)
+  }
+
+  /// Where the innermost of the script's own functions stands in a traceback; nil where all is ours.
+  static func firstPlace(in traceback: String) -> String? {
+    for line in traceback.split(separator: "\n").dropFirst() {
+      let entry = line.drop { $0 == "\t" || $0 == " " }
+      guard !entry.hasPrefix("["), !entry.hasPrefix("moonpeer."), !entry.hasPrefix("(...") else { continue }
+      // `dir/echo.lua:12: in …`, in the form that `split` reads.
+      if let place = split(String(entry)).location { return place }
     }
     return nil
   }

@@ -29,13 +29,13 @@ public final class ScriptedNode: Sendable {
   public let declaration: ScriptDeclaration
   private let hooks: LoopBound<ScriptHooks>
   private let scheduler: any Scheduler
-  private let directory: NodeDirectory?
 
-  private init(_ node: Node, _ hooks: LoopBound<ScriptHooks>, _ declaration: ScriptDeclaration, _ environment: NodeEnvironment, _ directory: NodeDirectory?) {
+  private init(
+    _ node: Node, _ hooks: LoopBound<ScriptHooks>, _ declaration: ScriptDeclaration, _ environment: NodeEnvironment
+  ) {
     self.node = node
     self.hooks = hooks
     self.declaration = declaration
-    self.directory = directory
     name = node.name
     scheduler = environment.scheduler
   }
@@ -75,10 +75,16 @@ public final class ScriptedNode: Sendable {
         box.hooks = LoopBound(hooks)
         return hooks
       }
-      let scripted = ScriptedNode(node, box.hooks!, script.declaration, environment, directory)
-      if let directory, !directory.insert(scripted) {
-        throw ScriptError(
-          code: .configuration, message: "a node named \"\(node.name)\" runs already; give this one another --name")
+      let hooks = box.hooks!
+      let scripted = ScriptedNode(node, hooks, script.declaration, environment)
+      if let directory {
+        guard directory.insert(scripted) else {
+          hooks.value.stopped()
+          throw ScriptError(
+            code: .configuration, message: "a node named \"\(node.name)\" runs already; give this one another --name")
+        }
+        // A node may end itself.
+        hooks.value.onStopped = { [weak scripted] in scripted.map { directory.remove($0) } }
       }
       return scripted
     } catch let error as ScriptError {
@@ -111,7 +117,6 @@ public final class ScriptedNode: Sendable {
     do {
       try await node.start()
     } catch {
-      directory?.remove(self)
       throw error.cause as? ScriptError ?? ScriptError(code: .engine, kind: error.code.rawValue, message: error.message)
     }
   }
@@ -165,13 +170,11 @@ public final class ScriptedNode: Sendable {
   /// In order: `on_shutdown`, `on_disconnect` for every connection, what is queued, the port.
   public func shutDown() async {
     await node.shutDown()
-    directory?.remove(self)
   }
 
   /// Cuts everything at once, without hooks, as a crash would.
   public func crash() async {
     await node.crash()
-    directory?.remove(self)
   }
 }
 

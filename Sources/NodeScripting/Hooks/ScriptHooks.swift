@@ -1,3 +1,4 @@
+import Logging
 import LuaHost
 package import NodeCore
 package import NodeEngine
@@ -10,6 +11,8 @@ package final class ScriptHooks: NodeHooks {
   let directory: NodeDirectory?
   unowned let node: LocalNode
   private(set) var nodeHandle: LuaRef
+  /// Called once, when the node is gone, whoever ended it.
+  var onStopped: (() -> Void)?
   private var shutdownRun: ScriptTask?
   private var isStopped = false
 
@@ -23,7 +26,10 @@ package final class ScriptHooks: NodeHooks {
     glue = script.glue
     nodeHandle = try script.makeNodeHandle(name: node.name, id: node.id)
     runtime.hooks = self
-    runtime.onUnhandledError = { [unowned self] in report($0) }
+    // The node's own logger: until now its name was not known.
+    runtime.logger = node.logger
+    if let name = script.declaration.name { runtime.logger[metadataKey: "script"] = "\(name)" }
+    runtime.onUnhandledError = { [weak self] in self?.report($0) }
   }
 
   package var declared: HookSet {
@@ -105,6 +111,17 @@ package final class ScriptHooks: NodeHooks {
     if side.hasRequests { tell(glue.closed, side) }
     side.endRuns(because: .closed(side.address), sticky: false)
     guard let function = script.function("on_disconnect") else { return completion() }
+    // The script ended it: one run at a time, each with a budget of its own, so after the one that is running.
+    guard !runtime.vm.isRunning else {
+      return runtime.scheduler.defer { [self] in runDisconnect(function, side, reason, completion) }
+    }
+    runDisconnect(function, side, reason, completion)
+  }
+
+  private func runDisconnect(
+    _ function: LuaRef, _ side: ConnectionScript, _ reason: DisconnectReason, _ completion: @escaping () -> Void
+  ) {
+    guard !side.isForgotten else { return completion() }
     side.disconnectRun = side.run(
       function, .onDisconnect,
       more: { pack in
@@ -155,5 +172,7 @@ package final class ScriptHooks: NodeHooks {
     guard !isStopped else { return }
     isStopped = true
     runtime.stop()
+    onStopped?()
+    onStopped = nil
   }
 }

@@ -89,6 +89,8 @@ extension ScriptRuntime {
   private func load(bytes: [UInt8], chunkName: String) throws(LuaError) -> LuaRef {
     // A first line "#!…" makes a script executable; Lua itself skips it for files only.
     var bytes = bytes
+    // A byte order mark is skipped, as Lua does for files.
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
     if bytes.starts(with: Array("#!".utf8)) {
       bytes.replaceSubrange(0..<2, with: Array("--".utf8))
     }

@@ -11,8 +11,8 @@ package final class ScriptRuntime {
   package let scheduler: any Scheduler
   package var logger: Logger
   package let isTrusted: Bool
-  /// The node this VM serves, or nil for one that serves something else (a scenario, a check).
-  package internal(set) var hooks: ScriptHooks?
+  /// The node this VM serves, or nil for one that serves something else (a scenario, a check). They hold the VM.
+  package internal(set) weak var hooks: ScriptHooks?
   /// What else a native of another module needs to find (a scenario's network).
   package var extra: AnyObject?
   /// Called with every error that no one is left to take: an unjoined task, a timer.
@@ -79,7 +79,7 @@ package final class ScriptRuntime {
   func recycle(_ task: ScriptTask) {
     if task.id != 0 { tasks[task.id] = nil }
     task.reset()
-    if idle.count < Self.idleLimit {
+    if idle.count < Self.idleLimit, !isStopped {
       idle.append(task)
     } else {
       task.thread.owner = nil
@@ -97,7 +97,7 @@ package final class ScriptRuntime {
   }
 
   /// The run that is executing now, in its outermost frame.
-  var current: ScriptTask? { vm.currentThread?.owner as? ScriptTask }
+  var current: ScriptTask? { vm.currentThread?.owner.map { unsafeDowncast($0, to: ScriptTask.self) } }
 
   // Running
 
@@ -196,8 +196,18 @@ package final class ScriptRuntime {
     guard !isStopped else { return }
     isStopped = true
     timers.cancelAll()
-    let error = ScriptError(code: .script, kind: "shutdown", message: "the node has stopped")
     onUnhandledError = { _ in }
+    // The script itself may have brought about the end: then its run is over first.
+    if vm.isRunning {
+      scheduler.defer { self.endRuns() }
+    } else {
+      endRuns()
+    }
+  }
+
+  private func endRuns() {
+    let error = ScriptError(code: .script, kind: "shutdown", message: "the node has stopped")
+    // In the order they parked, as far as they have a number. Each ends now: what it waits for next raises at once.
     for task in parked.values.sorted(by: { $0.id < $1.id }) { cancel(task, with: error, sticky: true) }
     for task in parked.values {
       task.wait = nil
@@ -205,6 +215,8 @@ package final class ScriptRuntime {
     }
     parked.removeAll()
     tasks.removeAll()
+    for task in idle { vm.free(task.thread) }
+    idle.removeAll()
     hooks = nil
     extra = nil
   }

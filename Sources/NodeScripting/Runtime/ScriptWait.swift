@@ -3,7 +3,8 @@ import NodeEngine
 
 /// A parked call: what a native hands to the outside so that it can be answered later, once.
 package final class ScriptWait {
-  unowned let runtime: ScriptRuntime
+  /// Held: an answer from outside (another node's call) may come when the node is gone.
+  let runtime: ScriptRuntime
   let task: ScriptTask
   /// What is being waited for, for the console and for error messages.
   package let what: String
@@ -30,6 +31,7 @@ package final class ScriptWait {
   private func answer(_ run: @escaping (ScriptRuntime, ScriptTask) -> LuaRunStatus) {
     guard !isAnswered else { return }
     isAnswered = true
+    onCancel = nil
     let runtime = runtime
     // Inside Lua already (a script's call answered another script's wait): one run at a time, so at the end of the tick.
     if runtime.vm.isRunning {
@@ -48,8 +50,9 @@ package final class ScriptWait {
 }
 
 extension ScriptError {
-  /// As a script sees it: a table with `kind`, `message` and `peer`.
+  /// As a script sees it: a table with `kind`, `message` (with the place in front) and `peer`.
   var asLuaError: LuaError {
+    let message = (location.map { "\($0): " } ?? "") + message
     var fields: [LuaField] = [
       LuaField(key: "kind", value: .string(LuaString(kind))),
       LuaField(key: "message", value: .string(LuaString(message))),
