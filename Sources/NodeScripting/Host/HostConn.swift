@@ -13,13 +13,15 @@ enum HostConn {
 
   private static let pause: LuaNative = { state in
     let call = LuaCall(state)
-    ConnectionScript.of(call)?.connection.pauseReading()
+    guard let side = ConnectionScript.of(call) else { return over(call, "pause_reading") { $0.none() } }
+    side.connection.pauseReading()
     return call.none()
   }
 
   private static let resume: LuaNative = { state in
     let call = LuaCall(state)
-    ConnectionScript.of(call)?.connection.resumeReading()
+    guard let side = ConnectionScript.of(call) else { return over(call, "resume_reading") { $0.none() } }
+    side.connection.resumeReading()
     return call.none()
   }
 
@@ -34,7 +36,9 @@ enum HostConn {
 
   private static let abort: LuaNative = { state in
     let call = LuaCall(state)
-    guard let side = ConnectionScript.of(call) else { return call.returns { $0.boolean(false) } }
+    guard let side = ConnectionScript.of(call) else {
+      return over(call, "abort") { call in call.returns { $0.boolean(false) } }
+    }
     let wasOpen = side.connection.isOpen
     side.connection.abort(DisconnectReason(.local))
     return call.returns { $0.boolean(wasOpen) }
@@ -43,7 +47,9 @@ enum HostConn {
   /// stats(conn) → { messages_sent, … } or nil once the connection is over
   private static let stats: LuaNative = { state in
     let call = LuaCall(state)
-    guard let side = ConnectionScript.of(call) else { return call.returns { $0.nil() } }
+    guard let side = ConnectionScript.of(call) else {
+      return over(call, "stats") { call in call.returns { $0.nil() } }
+    }
     let value = side.connection.statistics.asLuaValue
     return call.returns { $0.value(value) }
   }
@@ -51,8 +57,8 @@ enum HostConn {
   /// set_option(conn, name, value) → true, or raises
   private static let setOption: LuaNative = { state in
     let call = LuaCall(state)
-    guard let side = ConnectionScript.of(call) else { return call.raise("closed", "the connection is closed") }
-    guard let name = call.string(2) else { return call.raise("usage", "set_option: an option's name is expected") }
+    guard let side = ConnectionScript.of(call) else { return notLive(call, "set_option") }
+    guard let name = call.string(2) else { return call.raise("usage", "conn:set_option: an option's name is expected") }
     let value: ConfigurationValue
     if let flag = call.boolean(3) {
       value = .boolean(flag)
@@ -61,13 +67,14 @@ enum HostConn {
     } else if let text = call.string(3) {
       value = .string(text)
     } else {
-      return call.raise("usage", "set_option: \(name) cannot be a \(call.typeName(3))")
+      return call.raise("usage", "conn:set_option: \(name) cannot be \(call.typeName(3))")
     }
     do throws(NodeError) {
       try side.connection.setOption(name, value)
       return call.returnTrue()
     } catch {
-      return call.raise(error.code.rawValue, error.message)
+      guard error.code != .closed else { return notLive(call, "set_option") }
+      return call.raise(error.code == .configuration ? "usage" : error.code.rawValue, "conn:" + error.message)
     }
   }
 
@@ -110,6 +117,11 @@ enum HostConn {
       side.runtime.scheduler.defer { side.hooks.redispatch(side) }
     }
     return call.none()
+  }
+
+  /// What a native that may be called at any time answers when its first argument is no live handle.
+  static func over(_ call: LuaCall, _ name: String, _ answer: (LuaCall) -> Int32) -> Int32 {
+    call.isTable(1) ? answer(call) : notLive(call, name)
   }
 
   /// What a native says when its first argument is no live handle.

@@ -91,11 +91,11 @@ enum HostNode {
     }
   }
 
-  /// connections() → the live ones in the order they came up
+  /// connections() → the live ones in the order they came up; a stream of `node:open` belongs to who opened it
   private static let connections: LuaNative = { state in
     let call = LuaCall(state)
     guard let hooks = hooks(call) else { return noNode(call) }
-    let handles = hooks.node.connections.compactMap { ConnectionScript.of($0)?.handle }
+    let handles = hooks.node.connections.filter { !$0.isStream }.compactMap { ConnectionScript.of($0)?.handle }
     return call.returns { pack in
       pack.beginTable()
       for handle in handles {
@@ -106,11 +106,16 @@ enum HostNode {
     }
   }
 
-  /// connection(address) → its handle, or nil
+  /// connection(address, ending?) → its handle, or nil; with `ending` also one that is being closed
   private static let connection: LuaNative = { state in
     let call = LuaCall(state)
     guard let hooks = hooks(call) else { return noNode(call) }
-    guard case .success(let peer) = address(call, 1), let found = hooks.node.connection(at: peer),
+    let peer: PeerAddress
+    switch address(call, 1) {
+    case .success(let parsed): peer = parsed
+    case .failure(let error): return call.raise("usage", error.message)
+    }
+    guard let found = hooks.node.connection(at: peer), found.phaseIsLive || call.boolean(2) == true,
       let handle = ConnectionScript.of(found)?.handle
     else { return call.returns { $0.nil() } }
     return call.returns { $0.ref(handle) }
@@ -134,9 +139,14 @@ enum HostNode {
     }
     let except = call.object(2, ConnectionScript.tag)
     var count: Int64 = 0
-    for connection in hooks.node.connections {
+    for connection in hooks.node.connections where !connection.isStream {
       guard let side = ConnectionScript.of(connection), Unmanaged.passUnretained(side).toOpaque() != except else { continue }
-      if connection.trySend(bytes) == .queued { count += 1 }
+      switch connection.trySend(bytes) {
+      case .queued: count += 1
+      // One codec for all of them: what one refuses, all do.
+      case .refused(let why): return call.raise("too_large", "node:broadcast: \(why)")
+      case .wait, .full, .closed: break
+      }
     }
     return call.returns { $0.integer(count) }
   }

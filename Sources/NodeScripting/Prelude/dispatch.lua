@@ -83,6 +83,10 @@ local function pull_custom(codec)
       error(new_error("decode", ("the decoder says it took %s bytes of %d: it must take at least 1 and no more than "
         .. "there are"):format(tostring(count), available), { peer = conn.address }), 0)
     end
+    if count > max then
+      error(new_error("decode", ("a message of %d bytes is over the codec's max of %d"):format(count, max),
+        { peer = conn.address }), 0)
+    end
     take(conn, count, false, true)
     return true, message
   end

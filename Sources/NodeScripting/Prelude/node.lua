@@ -1,13 +1,14 @@
 -- The `node` handle. What it can do beside connections is in node_network.lua.
 --
--- make(fields, config, prepared) → the handle: `fields` are name, id, args and state; `config` the settings the script
---   may read; `prepared` what script.lua made of the script. One per VM.
+-- make(fields, config, prepared) → the handle: `fields` are name, id and args; `config` the settings the script may read;
+--   `prepared` what script.lua made of the script. One per VM, so its fields stand beside its methods: the handle itself
+--   is empty, and every assignment is seen.
 -- start_timers(node, prepared.timers)      after init
 local host = ...
 local text, tasks, queues, timers = host.lib.text, host.lib.tasks, host.lib.queue, host.lib.timers
 local network = host.lib.node_network
 local error, getmetatable, ipairs, pairs, setmetatable = error, getmetatable, ipairs, pairs, setmetatable
-local type, next, rawset = type, next, rawset
+local type, next, tostring = type, next, tostring
 local time = host.time
 
 local methods, names = {}, {}
@@ -112,13 +113,17 @@ setmetatable(methods, {
   end,
 })
 
-function Node.__newindex(node, key, value)
-  if value == nil then return end
+local fields = { name = true, id = true, args = true, config = true, address = true }
+
+function Node.__newindex(_, key, value)
   if key == "state" then
     text.check(value, "table", "node.state", 2)
-    return rawset(node, key, value)
+    methods.state = value
+    return
   end
-  error(("node.%s cannot be set: keep it in node.state, node.state.%s = …"):format(key, key), 2)
+  if fields[key] then error(("node.%s can only be read"):format(key), 2) end
+  local name = tostring(key)
+  error(("node.%s cannot be set: keep it in node.state, node.state.%s = …"):format(name, name), 2)
 end
 
 function Node.__tostring(node) return "node " .. node.name end
@@ -148,14 +153,13 @@ local function read_only(values)
   })
 end
 
-function M.make(fields, config, prepared)
-  local node = {}
-  for key, value in pairs(fields) do node[key] = value end
-  node.state = node.state or {}
-  node.args = node.args or {}
-  node.config = read_only(config or {})
+function M.make(given, config, prepared)
+  for key, value in pairs(given) do methods[key] = value end
+  methods.state = given.state or {}
+  methods.args = given.args or {}
+  methods.config = read_only(config or {})
   network.prepare(prepared)
-  return setmetatable(node, Node)
+  return setmetatable({}, Node)
 end
 
 function M.is_node(value) return getmetatable(value) == Node end

@@ -56,7 +56,7 @@ end
 -- disconnect(address or conn) → true if there was one; waits for on_disconnect
 function methods.disconnect(target)
   if type(target) == "string" then
-    target = native.connection(target)
+    target = native.connection(target, true)
     if not target then return false end
   elseif not conns.is_conn(target) then
     error("node:disconnect: an address or a conn is expected, got " .. text.got(target), 2)
