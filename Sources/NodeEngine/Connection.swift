@@ -123,6 +123,8 @@ public final class Connection {
   /// Live, or in its `on_disconnect`.
   public var isRegistered: Bool { phase == .live || phase == .disconnecting }
   package var phaseIsLive: Bool { phase == .live }
+  /// The peer has closed its side: nothing more will come.
+  package var hasEnded: Bool { inbound.isEnded }
   /// Whether somebody waits for bytes; a second reader is refused.
   public var hasReader: Bool { reader != nil }
   /// Between ``holdMessages()`` and ``releaseMessages()``.

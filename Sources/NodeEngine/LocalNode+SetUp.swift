@@ -91,7 +91,7 @@ extension LocalNode {
   func streamFailed(_ connection: Connection, _ reason: DisconnectReason) {
     if connection.phase == .settingUp {
       heuristics.handshakeFailures += 1
-      rejectSetUp(connection, NodeError(code: .closed, message: "\(connection.address) closed the connection during its set-up"))
+      rejectSetUp(connection, NodeError(code: .handshake, message: "\(connection.address) closed the connection during its set-up"))
     } else {
       connection.disconnect(reason)
     }

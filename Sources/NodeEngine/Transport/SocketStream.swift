@@ -153,20 +153,19 @@ final class SocketStream: ChannelInboundHandler, ByteStream {
       }
     }
     guard let options = channel.syncOptions, !isDead else { throw .closed(remoteAddress) }
+    guard names.contains(name) else {
+      let hint = NearestName.hint(for: name, among: names)
+      throw NodeError(
+        code: .configuration, message: "set_option: there is no option \"\(name)\"\(hint) (\(names.joined(separator: ", ")))")
+    }
     let amount = try number()
     do {
       switch name {
       case "nodelay": try options.setOption(.tcpOption(.tcp_nodelay), value: .init(amount))
       case "keepalive": try options.setOption(.socketOption(.so_keepalive), value: amount)
       case "send_buffer": try options.setOption(.socketOption(.so_sndbuf), value: amount)
-      case "receive_buffer": try options.setOption(.socketOption(.so_rcvbuf), value: amount)
-      default:
-        let hint = NearestName.hint(for: name, among: names)
-        throw NodeError(
-          code: .configuration, message: "set_option: there is no option \"\(name)\"\(hint) (\(names.joined(separator: ", ")))")
+      default: try options.setOption(.socketOption(.so_rcvbuf), value: amount)
       }
-    } catch let error as NodeError {
-      throw error
     } catch {
       throw NodeError(code: .system, message: "set_option: \(name) was refused by the system: \(error)", cause: error)
     }

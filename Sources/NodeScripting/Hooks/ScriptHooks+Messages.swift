@@ -89,6 +89,7 @@ extension ScriptHooks {
 
   /// Lets the shipped Lua know of a turn in a connection's life.
   func tell(_ function: LuaRef, _ side: ConnectionScript) {
+    guard !side.isForgotten else { return }
     let handle = side.handle
     do {
       _ = try runtime.vm.callNow(function) { $0.ref(handle) }
@@ -110,6 +111,10 @@ extension ScriptHooks {
     guard side.connection.isOpen else {
       if error.kind != "closed" && error.kind != "shutdown" { report(error) }
       return
+    }
+    // The peer left while the script waited for more: its end, and no error of the script.
+    if error.kind == "closed", side.connection.hasEnded {
+      return side.connection.disconnect(DisconnectReason(.eof, message: "the peer closed while \(error.hook ?? "a hook") was reading"))
     }
     report(error)
     side.connection.disconnect(error.asReason)
