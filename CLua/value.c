@@ -149,6 +149,24 @@ static bool pack_member(lua_State *L, int key, walker *w, int depth) {
   return is_fine;
 }
 
+// A handle's metatable says `__plain = false`: its fields are not what it is. Looked for by walking, since pushing the
+// key could raise.
+static bool is_handle(lua_State *L, int index, char *name, size_t capacity) {
+  if (!lua_getmetatable(L, index)) return false;
+  bool is_found = false;
+  snprintf(name, capacity, "a handle, not plain data");
+  for (lua_pushnil(L); lua_next(L, -2); lua_pop(L, 1)) {
+    if (lua_type(L, -2) != LUA_TSTRING) continue;
+    const char *key = lua_tostring(L, -2);
+    if (strcmp(key, "__plain") == 0) is_found = !lua_toboolean(L, -1);
+    if (strcmp(key, "__name") == 0 && lua_type(L, -1) == LUA_TSTRING) {
+      snprintf(name, capacity, "a %s, not plain data", lua_tostring(L, -1));
+    }
+  }
+  lua_pop(L, 1);
+  return is_found;
+}
+
 static bool pack_table(lua_State *L, int index, walker *w, int depth) {
   const void *identity = lua_topointer(L, index);
   for (int i = 0; i < depth; i++) {
@@ -156,6 +174,8 @@ static bool pack_table(lua_State *L, int index, walker *w, int depth) {
   }
   if (depth >= MAX_DEPTH) return refuse(w, "nested too deeply (over 64 levels)");
   if (!lua_checkstack(L, 6)) return refuse(w, "nested too deeply for the stack");
+  char handle[64];
+  if (is_handle(L, index, handle, sizeof handle)) return refuse(w, handle);
   w->parents[depth] = identity;
   clua_pack_op(w->pack, CLUA_OP_TABLE);
   lua_Integer count = (lua_Integer)lua_rawlen(L, index);

@@ -14,7 +14,7 @@ local error, type, getmetatable, setmetatable, tostring = error, type, getmetata
 local format = string.format
 local new_error = host.error.new
 
-local Codec = { __name = "codec" }
+local Codec = { __name = "codec", __plain = false }
 
 local M = { default_max = 1 << 20 }
 

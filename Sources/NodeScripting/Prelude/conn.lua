@@ -35,8 +35,8 @@ local plain_methods = {
 local encoding_methods = {}
 local names = {}
 
-local Plain = { __name = "conn", __index = plain_methods }
-local Encoding = { __name = "conn", __index = encoding_methods }
+local Plain = { __name = "conn", __plain = false, __index = plain_methods }
+local Encoding = { __name = "conn", __plain = false, __index = encoding_methods }
 
 local function is_conn(value)
   local meta = getmetatable(value)

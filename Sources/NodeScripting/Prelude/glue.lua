@@ -70,6 +70,7 @@ function M.handshake(handle, conn)
     if peer ~= nil then conn.peer = peer end
   end
   if type(script.codec) == "function" then set_codec(conn, script.codec(handle, conn)) end
+  return type(conn.peer) == "string" and conn.peer or nil
 end
 
 function M.start(handle)

@@ -8,7 +8,7 @@ local Array = { __name = "json array" }
 local M = { Array = Array }
 
 M.null = setmetatable({}, {
-  __name = "json null",
+  __name = "json null", __plain = false,
   __tostring = function() return "null" end,
   __newindex = function() error("json.null cannot hold anything", 2) end,
   __metatable = "json null",

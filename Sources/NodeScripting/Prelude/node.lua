@@ -12,7 +12,7 @@ local type, next, tostring = type, next, tostring
 local time = host.time
 
 local methods, names = {}, {}
-local Node = { __name = "node", __index = methods }
+local Node = { __name = "node", __plain = false, __index = methods }
 
 local function check(node, name)
   if getmetatable(node) ~= Node then
@@ -132,7 +132,7 @@ function Node.__tostring(node) return "node " .. node.name end
 local function read_only(values)
   local keys = text.sorted_keys(values)
   return setmetatable({}, {
-    __name = "node.config",
+    __name = "node.config", __plain = false,
     __index = function(_, key)
       local value = values[key]
       if value == nil and type(key) == "string" and next(values) ~= nil then

@@ -11,7 +11,7 @@ local methods = {}
 
 -- `state` is nil until the task is over; then "finished" with `values`, or "failed" or "cancelled" with `cause`.
 -- `local task <close> = node:spawn(…)` cancels what still runs when the block is left.
-local Task = { __name = "task" }
+local Task = { __name = "task", __plain = false }
 
 function Task.__index(task, key)
   if key == "status" then
