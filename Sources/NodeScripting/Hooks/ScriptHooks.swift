@@ -66,10 +66,12 @@ package final class ScriptHooks: NodeHooks {
   package func handshake(_ connection: Connection, completion: @escaping (Result<Void, NodeError>) -> Void) {
     do throws(ScriptError) {
       let side = try scriptSide(of: connection)
-      side.handshakeRun = side.run(glue.handshake, .handshake) { [self] _, outcome in
+      side.handshakeRun = side.run(glue.handshake, .handshake) { [self] task, outcome in
         side.handshakeRun = nil
         switch outcome {
-        case .finished: completion(.success(()))
+        case .finished:
+          connection.peer = (try? task.thread.results())?.first?.text
+          completion(.success(()))
         case .failed(let error):
           // A peer that leaves or lies in the handshake is not the script's fault.
           if error.kind == "script" || error.code == .budget { report(error) }
@@ -130,11 +132,16 @@ package final class ScriptHooks: NodeHooks {
           "message": reason.message.map { .string(LuaString($0)) } ?? .nil,
         ])
       },
-      completion: { [self] _, outcome in
+      completion: { [self] task, outcome in
         side.disconnectRun = nil
-        if case .failed(let error) = outcome { report(error) }
+        reportUnlessCancelled(task, outcome)
         completion()
       })
+  }
+
+  /// What ends a hook that took too long is the engine's bound, and the engine has logged it.
+  private func reportUnlessCancelled(_ task: ScriptTask, _ outcome: RunOutcome) {
+    if case .failed(let error) = outcome, task.cancellation == nil { report(error) }
   }
 
   package func cancel(_ hook: HookName, _ connection: Connection?, because error: NodeError) {
@@ -159,10 +166,10 @@ package final class ScriptHooks: NodeHooks {
     var isOver = false
     let run = runtime.run(
       function, .onShutdown, arguments: { $0.ref(handle) },
-      completion: { [self] _, outcome in
+      completion: { [self] task, outcome in
         isOver = true
         shutdownRun = nil
-        if case .failed(let error) = outcome { report(error) }
+        reportUnlessCancelled(task, outcome)
         completion()
       })
     if !isOver { shutdownRun = run }
