@@ -33,8 +33,8 @@ import Testing
         $0.configuration = [("idle_timeout", .string("90s"))]
       }
       #expect(try await node.lua("return node.config.max_connections") == 7)
-      #expect(try await node.lua("return node.config.idle_timeout") == 90)
-      #expect(try await node.lua("return node.config.write_timeout") == 10)
+      #expect(try await node.lua("return node.config.idle_timeout") == 90.0)
+      #expect(try await node.lua("return node.config.write_timeout") == 10.0)
       let unknown = await failure { try await node.lua("return node.config.idle_timeot") }
       #expect(unknown?.message.contains("did you mean \"idle_timeout\"?") == true)
       let written = await failure { try await node.lua("node.config.idle_timeout = 5") }
@@ -176,13 +176,13 @@ import Testing
         return { codec = codec.lines(),
           on_connect = function(node, conn)
             note(node, "on_connect")
-            node.state.gate:pop()
+            node.state.gate:get()
             note(node, "on_connect goes on")
           end,
           init = function(node) node.state.gate = node:queue() end,
           process_message = function(node, conn, message)
             note(node, message)
-            if message == "second" then node.state.gate:push(true) end
+            if message == "second" then node.state.gate:put(true) end
           end }
         """)
       let client = try await nodes.start("return { codec = require 'moonpeer.codec'.lines() }")
@@ -273,7 +273,7 @@ import Testing
           print "never"
         end }
         """)
-      try await client.lua("assert(node:connect(...))", server.at)
+      try await client.lua("assert(node:connect(...)) return nil", server.at)
       await client.shutDown()
       #expect(nodes.log.lines(with: "connections: 1").count == 1)
       #expect(nodes.log.lines(with: "never").isEmpty)
