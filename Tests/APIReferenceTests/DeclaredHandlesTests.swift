@@ -45,7 +45,7 @@ import Testing
       calls = {
         look = function(node, what, address)
           if what == "module" then return keys(require(address)) end
-          if what == "node fields" then return keys(node) end
+          if what == "node fields" then return methods(debug.getmetatable(node).__index) end
           if what == "node" then return methods(node) end
           if what == "counts" then return keys(node:counts()) end
           if what == "stats" then return keys(node:stats()) end

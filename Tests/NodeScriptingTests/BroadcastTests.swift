@@ -117,6 +117,7 @@ import Testing
       #expect(
         try await client.lua("local c = assert(node:open(...)) c:send('raw\\n') return c:read_until('\\n')", at) == "raw")
       await server.shutDown()
+      try await eventually("the stream has ended too") { try await client.lua("return node:counts().connected") == 0 }
       #expect(try await client.lua("local c, e = node:open(...) return { c == nil, e.kind }", at) == [true, "refused"])
       let error = await failure { try await client.lua("local c = node:open('127.0.0.1:1', { codec = 5 })") }
       #expect(error?.message == "node:open: codec must be a codec, got integer 5")

@@ -52,7 +52,9 @@ end)
 network.scenario("a node that joins by its seeds hears the rest", function(net)
   local first = net:node "../broadcast.lua"
   local second = net:node("../broadcast.lua", { seeds = first.address })
-  net:eventually("they are connected", "5s", function() return #second:connections() == 1 end)
+  net:eventually("they are connected", "5s", function()
+    return #first:connections() == 1 and #second:connections() == 1
+  end)
   first:call("publish", "welcome")
   net:eventually("the newcomer hears it", "5s", function() return texts(second) == "welcome" end)
 end)

@@ -1,17 +1,17 @@
 -- The `node` handle. What it can do beside connections is in node_network.lua.
 --
 -- make(fields, config, prepared) → the handle: `fields` are name, id and args; `config` the settings the script may read;
---   `prepared` what script.lua made of the script. One per VM, so its fields stand beside its methods: the handle itself
+--   `prepared` what script.lua made of the script. One per VM, so its fields stand behind its methods: the handle itself
 --   is empty, and every assignment is seen.
 -- start_timers(node, prepared.timers)      after init
 local host = ...
 local text, tasks, queues, timers = host.lib.text, host.lib.tasks, host.lib.queue, host.lib.timers
 local network = host.lib.node_network
 local error, getmetatable, ipairs, pairs, setmetatable = error, getmetatable, ipairs, pairs, setmetatable
-local type, next, tostring = type, next, tostring
+local type, next, rawget, tostring = type, next, rawget, tostring
 local time = host.time
 
-local methods, names = {}, {}
+local methods, fields, names = {}, {}, {}
 local Node = { __name = "node", __plain = false, __index = methods }
 
 local function check(node, name)
@@ -105,7 +105,8 @@ table.sort(names)
 local M = { names = names }
 
 -- `address` changes with listen and stop_listening, so it is asked for; anything else the node lacks is a mistake.
-setmetatable(methods, {
+setmetatable(methods, { __index = fields })
+setmetatable(fields, {
   __index = function(_, key)
     if key == "address" then return network.address() end
     if type(key) ~= "string" then return nil end
@@ -113,15 +114,13 @@ setmetatable(methods, {
   end,
 })
 
-local fields = { name = true, id = true, args = true, config = true, address = true }
-
 function Node.__newindex(_, key, value)
   if key == "state" then
     text.check(value, "table", "node.state", 2)
-    methods.state = value
+    fields.state = value
     return
   end
-  if fields[key] then error(("node.%s can only be read"):format(key), 2) end
+  if key == "address" or rawget(fields, key) ~= nil then error(("node.%s can only be read"):format(key), 2) end
   local name = tostring(key)
   error(("node.%s cannot be set: keep it in node.state, node.state.%s = …"):format(name, name), 2)
 end
@@ -154,10 +153,10 @@ local function read_only(values)
 end
 
 function M.make(given, config, prepared)
-  for key, value in pairs(given) do methods[key] = value end
-  methods.state = given.state or {}
-  methods.args = given.args or {}
-  methods.config = read_only(config or {})
+  for key, value in pairs(given) do fields[key] = value end
+  fields.state = given.state or {}
+  fields.args = given.args or {}
+  fields.config = read_only(config or {})
   network.prepare(prepared)
   return setmetatable({}, Node)
 end
