@@ -73,6 +73,36 @@ import Testing
     }
   }
 
+  @Test(.timeLimit(.minutes(1))) func `An option given its declared default changes nothing`() async throws {
+    let script = """
+      local codec = require "moonpeer.codec"
+      return {
+        process_message = function() end,
+        calls = {
+          differs = function(_, plain, given)
+            local a, b = load("local codec = ... return " .. plain)(codec), load("local codec = ... return " .. given)(codec)
+            for key, value in pairs(a) do
+              if type(value) ~= "function" and type(value) ~= "table" and b[key] ~= value then return key end
+            end
+            return false
+          end,
+        },
+      }
+      """
+    try await withNode(script) { node in
+      for function in LuaAPI.codecModule.functions {
+        guard let code = Self.calls["moonpeer.codec.\(function.name)"], !["map", "framed", "custom"].contains(function.name)
+        else { continue }
+        for option in function.optionTables.flatMap(\.options) {
+          guard let text = option.defaultText, !text.contains(" ") else { continue }
+          let pair = [code.replacing("zzzzzz = 1", with: ""), code.replacing("zzzzzz = 1", with: "\(option.name) = \(text)")]
+          let answer = try await node.call("differs", pair.map { LuaValue($0) }).first
+          #expect(answer == .boolean(false), "\(pair[1])")
+        }
+      }
+    }
+  }
+
   @Test(.timeLimit(.minutes(1))) func `Scenarios take the declared options and have the declared handles`() async throws
   {
     let calls = Self.calls.filter { $0.key.hasPrefix("moonpeer.network.") }.sorted { $0.key < $1.key }
