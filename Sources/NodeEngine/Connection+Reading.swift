@@ -47,7 +47,7 @@ extension Connection {
     pump()
   }
 
-  /// The hooks found bytes that are no message.
+  /// The hooks found bytes that are no message: ends the connection with reason `decode` and this text.
   public func failDecoding(_ message: String) {
     disconnect(DisconnectReason(.decode, message: message))
   }

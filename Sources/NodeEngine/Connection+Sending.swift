@@ -22,7 +22,7 @@ extension Connection {
     return append(message)
   }
 
-  /// Queues raw bytes.
+  /// Queues raw bytes past the framing, under the same marks as ``send(_:)``.
   public func write(_ bytes: UnsafeRawBufferPointer) -> SendOutcome {
     if let outcome = roomForSender() { return outcome }
     outgoing.append(bytes)
@@ -129,7 +129,8 @@ extension Connection {
     }
   }
 
-  /// Waits for room in the queue: `true` when there is some, `false` when the connection is over. First come, first served.
+  /// Waits for room in the queue: `true` when there is some, `false` when the connection is over. First come,
+  /// first served; called once, later.
   public func whenWritable(_ run: @escaping (Bool) -> Void) -> WaitToken {
     lastWaiter += 1
     let id = lastWaiter

@@ -141,13 +141,15 @@ public final class Connection {
     return statistics
   }
 
-  /// How many received bytes may wait to be handled.
+  /// How many received bytes may wait to be handled: `max_read_buffer`, or the framing's `max` and one read.
   public var readLimit: Int {
     node.configuration.maxReadBuffer ?? (framing?.max ?? 1 << 20) + Self.oneRead
   }
   static let oneRead = 256 << 10
 
-  /// Socket options: `nodelay`, `keepalive`, `send_buffer`, `receive_buffer`.
+  /// Sets a socket option: `nodelay` or `keepalive` (true or false), `send_buffer` or `receive_buffer` (bytes).
+  ///
+  /// - Throws: code `configuration` for another name or a wrong value, `closed`, or `system` where it is refused.
   public func setOption(_ name: String, _ value: ConfigurationValue) throws(NodeError) {
     try stream.setOption(name, value)
   }

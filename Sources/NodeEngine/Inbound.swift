@@ -30,7 +30,7 @@ public final class Inbound {
 
   init() {}
 
-  /// All unconsumed bytes, contiguous.
+  /// All unconsumed bytes, contiguous; valid until the next call that consumes or receives.
   public var bytes: UnsafeRawBufferPointer { window ?? owned.view }
   var count: Int { window?.count ?? owned.count }
 
@@ -77,7 +77,7 @@ public final class Inbound {
     }
   }
 
-  /// For hooks that cut by themselves.
+  /// Counts a message of so many bytes, for hooks that cut by themselves.
   public func countMessage(bytes: Int) {
     messagesReceived &+= 1
     bytesReceived &+= UInt64(truncatingIfNeeded: bytes)

@@ -17,6 +17,8 @@ public final class DialToken {
 
 extension LocalNode {
   /// Dials and shakes hands; the result is a live connection. Does not wait for `on_connect`.
+  ///
+  /// The completion is called once, on the loop; its errors are those of ``Node/connect(to:options:)``.
   @discardableResult
   public func connect(
     to address: PeerAddress, options: DialOptions = DialOptions(),

@@ -29,6 +29,8 @@ public actor Node: Service {
 
   private static let lastID = Mutex<UInt64>(0)
 
+  /// A node that does not listen yet: see ``start()``.
+  ///
   /// - Parameter hooks: makes the node's logic; called once, before anything else.
   /// - Throws: code `configuration` for a value that makes no sense, with the key's name; or what `hooks` throws.
   public init(
@@ -142,7 +144,8 @@ public actor Node: Service {
     try await connection.send(message)
   }
 
-  /// Queues a message for every live connection that has room; how many that were.
+  /// Queues a message for every live connection that has room (8 × `outbound_high_water`), without waiting; how many
+  /// that were.
   @discardableResult
   public func broadcast(_ message: [UInt8], except: ConnectionID? = nil) -> Int {
     var count = 0
