@@ -1,0 +1,75 @@
+# The same commands for people and CI. `make` alone lists them.
+
+.PHONY: help demo test build format lint api for-building for-testing swift
+
+help:
+	@echo "make demo     installs what is missing, builds in release, runs ten players of telephone on real sockets"
+	@echo "make test     installs what is missing and runs all tests"
+	@echo "make build    builds for development; the program is .build/debug/moonpeer"
+	@echo "make format   formats the Swift code"
+	@echo "make lint     checks the format of the Swift code, and the Lua code with luacheck"
+	@echo "make api      writes what is generated from the declaration of the Lua API"
+
+demo: for-building
+	swift build -c release --product moonpeer
+	@echo
+	"$$(swift build -c release --show-bin-path)/moonpeer" test examples/telephone/scenario.lua --show-logs
+
+test: for-testing
+	swift test --disable-xctest
+
+build: for-building
+	swift build
+
+format: swift
+	swift format format --in-place --recursive --parallel Sources Tests Package.swift
+
+# Both halves are run; a tool that is missing is named and left out.
+lint:
+	@status=0; \
+	if swift format --version >/dev/null 2>&1; then \
+	  swift format lint --strict --recursive --parallel Sources Tests Package.swift || status=1; \
+	else echo "make lint: this toolchain has no swift format; the Swift code is not checked"; fi; \
+	if command -v luacheck >/dev/null; then \
+	  luacheck --quiet $(wildcard scripts examples) Sources || status=1; \
+	else echo "make lint: luacheck is missing (apt-get install lua-check); the Lua code is not checked"; fi; \
+	exit $$status
+
+api: for-building
+	swift run APIReference
+
+# What has to be there. Each need is a command that succeeds where the Debian package beside it is not needed.
+
+need = $(1) >/dev/null 2>&1 || missing="$$missing $(2)";
+
+building = \
+  $(call need,command -v pkg-config,pkg-config) \
+  $(call need,pkg-config --exists lua5.4,liblua5.4-dev)
+
+testing = \
+  $(call need,command -v redis-benchmark,redis-tools) \
+  $(call need,command -v nc,netcat-openbsd) \
+  $(call need,command -v luacheck,lua-check) \
+  $(call need,command -v python3,python3)
+
+# The package lists of a fresh machine may be missing or old, so they are fetched where the first try fails.
+install = \
+  if [ -n "$$missing" ]; then \
+    command -v apt-get >/dev/null || { echo "make: missing:$$missing; there is no apt-get here, so install them by hand" >&2; exit 1; }; \
+    sudo=; if [ "$$(id -u)" != 0 ]; then \
+      command -v sudo >/dev/null || { echo "make: missing:$$missing; run as root: apt-get install$$missing" >&2; exit 1; }; \
+      sudo=sudo; \
+    fi; \
+    echo "installing$$missing"; \
+    apt="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get"; \
+    $$apt install -y --no-install-recommends $$missing || { $$apt update && $$apt install -y --no-install-recommends $$missing; }; \
+  fi
+
+for-building: swift
+	@missing=; $(building) $(install)
+
+for-testing: swift
+	@missing=; $(building) $(testing) $(install)
+
+swift:
+	@command -v swift >/dev/null || { echo "make: Swift 6.2 or later is missing: see https://www.swift.org/install" >&2; exit 1; }
