@@ -203,8 +203,8 @@ function Net.eventually(self, name, within, fn)
   local state = states[self]
   local limit = text.duration(within, "net:eventually", 2)
   local stop, pause = time.now() + limit, 0.002
+  local ok, problem
   while true do
-    local ok, problem
     ok, problem = fn()
     look(state)
     if ok then
