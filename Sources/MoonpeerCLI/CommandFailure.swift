@@ -33,7 +33,9 @@ extension CommandFailure {
       }
     var message = "\(error)"
     // Scenarios have a module of their own, which no node's script has.
-    if message.contains("no module \"moonpeer.network\"") { message = "this is a scenario file, to be run with moonpeer test: " + message }
+    if message.contains("no module \"moonpeer.network\"") {
+      message = "this is a scenario file, to be run with moonpeer test: " + message
+    }
     if let traceback = error.traceback { message += "\n" + traceback }
     while message.hasSuffix("\n") { message.removeLast() }
     self.init(status, message)

@@ -49,13 +49,16 @@ import Testing
     #expect(run.status == 1, "\(run)")
     #expect(run.output.hasPrefix("bad.lua: 3 mistakes\n"), "\(run)")
     #expect(run.errors.contains("bad.lua:2: proces_message: unknown key; did you mean \"process_message\"?"), "\(run)")
-    #expect(run.errors.contains("bad.lua:3: config: there is no configuration key \"max_conections\"; did you mean \"max_connections\"?"), "\(run)")
+    #expect(
+      run.errors.contains(
+        "bad.lua:3: config: there is no configuration key \"max_conections\"; did you mean \"max_connections\"?"), "\(run)")
     #expect(run.errors.contains("bad.lua:4: on_connect: must be a function, got"), "\(run)")
   }
 
   @Test(arguments: [
     ("return {", "x.lua:1: "), ("local x = nil\nx.y = 1\nreturn {}", "x.lua:2: "), ("return 5", "x.lua: "), ("", "x.lua: "),
-    ("require 'nowhere'\nreturn {}", "x.lua:1: in the script's top level: module \"nowhere\" was not found"), ("while true do end", "script_time"),
+    ("require 'nowhere'\nreturn {}", "x.lua:1: in the script's top level: module \"nowhere\" was not found"),
+    ("while true do end", "script_time"),
     ("return ('x'):rep(1 << 28)", "memory"),
     ("local network = require 'moonpeer.network'", "this is a scenario file, to be run with moonpeer test"),
   ])

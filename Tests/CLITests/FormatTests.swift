@@ -68,7 +68,8 @@ import Testing
 
 @Suite(.timeLimit(.minutes(3))) struct `On a terminal` {
   /// Runs `moonpeer` on a terminal of its own; what it showed.
-  private func onTerminal(_ arguments: [String], in folder: Folder, environment: [String: String] = [:]) async throws -> Finished {
+  private func onTerminal(_ arguments: [String], in folder: Folder, environment: [String: String] = [:]) async throws -> Finished
+  {
     let code = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
     return try await Program(
       ["-c", code, Program.moonpeer] + arguments, program: "python3", in: folder, environment: environment

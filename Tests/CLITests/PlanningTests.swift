@@ -17,7 +17,8 @@ import Testing
     let expected: ConfigurationValue
     switch key.kind {
     case .boolean: (arguments, expected) = ([key.option], .boolean(true))
-    case .addresses: (arguments, expected) = ([key.option, "127.0.0.1:1", key.option, "[::1]:2"], .list(["127.0.0.1:1", "[::1]:2"]))
+    case .addresses:
+      (arguments, expected) = ([key.option, "127.0.0.1:1", key.option, "[::1]:2"], .list(["127.0.0.1:1", "[::1]:2"]))
     case .choice(let names): (arguments, expected) = ([key.option, names[0]], .string(names[0]))
     case .duration, .size, .count, .text: (arguments, expected) = ([key.option, "77"], .string("77"))
     }

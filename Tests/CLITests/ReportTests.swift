@@ -18,6 +18,15 @@ import Testing
     #expect(TextReport().summary([passed, failed("x")], duration: .seconds(2)) == "2 scenarios: 1 failed, 1 passed (2.00 s)\n")
   }
 
+  @Test func `say how often properties were checked`() {
+    var entry = passed
+    entry.looks = 1
+    #expect(TextReport().entry(entry) == "ok    all is well (12 ms, properties checked once)\n")
+    entry.looks = 40
+    #expect(TextReport().entry(entry) == "ok    all is well (12 ms, properties checked 40 times)\n")
+    #expect(TAPReport().entry(entry, number: 1).contains("\n  property_checks: 40\n"))
+  }
+
   @Test func `for people show what failed, where, and the nodes' log`() {
     #expect(
       TextReport().entry(failed("it works", message: "no\nreally", log: ["n-1 info: up", "n-1 error: oh\nstack"])) == """
@@ -57,9 +66,12 @@ import Testing
   }
 
   @Test func `in JUnit hold every text there is`() throws {
-    let all = (0...0x2FF).compactMap(Unicode.Scalar.init).reduce(into: "") { $0.unicodeScalars.append($1) } + "\u{FFFE}\u{FFFF}]]>"
+    let all =
+      (0...0x2FF).compactMap(Unicode.Scalar.init).reduce(into: "") { $0.unicodeScalars.append($1) } + "\u{FFFE}\u{FFFF}]]>"
     let xml = JUnitReport().text([failed(all, message: all, log: [all])], duration: .zero)
-    let forbidden = xml.unicodeScalars.filter { $0.value < 0x20 && $0 != "\n" && $0 != "\t" || $0.value == 0xFFFE || $0.value == 0xFFFF }
+    let forbidden = xml.unicodeScalars.filter {
+      $0.value < 0x20 && $0 != "\n" && $0 != "\t" || $0.value == 0xFFFE || $0.value == 0xFFFF
+    }
     #expect(forbidden.isEmpty)
     #expect(!xml.contains("]]>"))
   }

@@ -54,7 +54,9 @@ import Testing
   }
 
   @Test func `Ctrl-C ends a node that is still starting`() async throws {
-    let folder = try Folder(["slow.lua": "local log = require 'moonpeer.log'\nreturn { init = function(node) log.info('hm'); node:sleep('10m') end }"])
+    let folder = try Folder([
+      "slow.lua": "local log = require 'moonpeer.log'\nreturn { init = function(node) log.info('hm'); node:sleep('10m') end }"
+    ])
     let program = try Program(["run", "slow.lua", "--shutdown-timeout", "10m"], in: folder)
     _ = try await program.errorLine("hm")
     program.signal(SIGINT)
@@ -63,7 +65,9 @@ import Testing
   }
 
   @Test func `ends by itself when every node has shut itself down`() async throws {
-    let folder = try Folder(["brief.lua": "return { init = function(node) node:after('20ms', function() node:shut_down() end) end }"])
+    let folder = try Folder([
+      "brief.lua": "return { init = function(node) node:after('20ms', function() node:shut_down() end) end }"
+    ])
     let run = try await moonpeer("run", "brief.lua", "--count", "3", in: folder)
     #expect(run.status == 0, "\(run)")
     #expect(run.output.split(separator: "\n").map { $0.split(separator: " ")[0] } == ["brief-1", "brief-2", "brief-3"])
@@ -87,7 +91,8 @@ import Testing
 
   @Test func `--set and configuration options reach the script`() async throws {
     let folder = try Folder(["life.lua": Scripts.life])
-    let (program, _) = try await start(["life.lua", "--set", "rate=3", "--set", "mode=a=b", "--max-connections", "7"], in: folder)
+    let (program, _) = try await start(
+      ["life.lua", "--set", "rate=3", "--set", "mode=a=b", "--max-connections", "7"], in: folder)
     _ = try await program.errorLine("up limit=7 rate=3")
     program.signal(SIGINT)
     #expect(try await program.finish().status == 0)

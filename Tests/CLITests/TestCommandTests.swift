@@ -27,6 +27,14 @@ import Testing
     #expect(run.output.contains("2 scenarios: 1 failed, 1 passed"), "\(run)")
   }
 
+  @Test func `shows what an eventually said when it last failed`() async throws {
+    let body = "net:eventually('it rains', '20ms', function() return false, 'not a cloud in sight' end)"
+    let folder = try Folder(["scenario.lua": Scripts.scenarios([("waits", body)])])
+    let run = try await moonpeer("test", "scenario.lua", in: folder)
+    #expect(run.status == 1, "\(run)")
+    #expect(run.output.contains("eventually \"it rains\" did not hold within 0.02 s: not a cloud in sight"), "\(run)")
+  }
+
   @Test func `takes the scenario files of a folder, at any depth`() async throws {
     let folder = try Folder([
       "all/a/scenario.lua": Scripts.scenarios([("first", "")]), "all/b_scenario.lua": Scripts.scenarios([("second", "")]),

@@ -22,7 +22,8 @@ struct ArgumentSettings {
   func check(against declared: [String]) throws(CommandFailure) {
     for (name, _) in values where !declared.contains(name) {
       let nearest = NearestName.hint(for: name, among: declared)
-      let known = declared.isEmpty ? "; there are none (key args)" : "; there is " + Set(declared).sorted().joined(separator: ", ")
+      let known =
+        declared.isEmpty ? "; there are none (key args)" : "; there is " + Set(declared).sorted().joined(separator: ", ")
       throw CommandFailure(
         .usage, "--set: no script here declares the argument \"\(Printable.text(name))\"\(nearest.isEmpty ? known : nearest)")
     }

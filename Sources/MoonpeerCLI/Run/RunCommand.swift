@@ -37,7 +37,9 @@ struct RunCommand: AsyncParsableCommand {
   @Option(name: .customLong("set"), help: ArgumentHelp("Give a declared argument a value.", valueName: "name=value"))
   var settings: [String] = []
 
-  @Option(name: .customLong("connect"), help: ArgumentHelp("Dial this address once the nodes listen; may be repeated.", valueName: "address"))
+  @Option(
+    name: .customLong("connect"),
+    help: ArgumentHelp("Dial this address once the nodes listen; may be repeated.", valueName: "address"))
   var peers: [String] = []
 
   @Option(help: ArgumentHelp("How often each dial of --connect is tried.", valueName: "number"))

@@ -92,7 +92,8 @@ struct RunPlan: Sendable {
       let share = address.port == nil ? "" : ", or let them share it with --reuse-port"
       throw CommandFailure(
         .usage,
-        "\(count) nodes cannot all listen on \(address); leave --listen out or give port 0, so that each gets a port of its own\(share)")
+        "\(count) nodes cannot all listen on \(address); leave --listen out or give port 0, so that each gets a port of its own\(share)"
+      )
     }
   }
 }

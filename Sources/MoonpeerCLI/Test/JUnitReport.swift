@@ -40,7 +40,8 @@ struct JUnitReport: Sendable {
     case .failed(let failure):
       let place = failure.location ?? entry.location
       let details = ["\(place): \(failure.message)", failure.traceback].compactMap { $0 }.joined(separator: "\n")
-      var xml = head + ">\n      <failure message=\"\(attribute(failure.message))\" type=\"scenario\">\(content(details))</failure>\n"
+      var xml =
+        head + ">\n      <failure message=\"\(attribute(failure.message))\" type=\"scenario\">\(content(details))</failure>\n"
       if !failure.log.isEmpty { xml += "      <system-out>\(content(failure.log.joined(separator: "\n")))</system-out>\n" }
       return xml + "    </testcase>\n"
     }

@@ -26,7 +26,8 @@ enum ScenarioFiles {
     guard !found.isEmpty else {
       throw CommandFailure(
         .missingInput,
-        "there is no scenario file in \"\(Printable.text(path))\"; in a folder those are taken whose name has \"scenario\" in it, such as scenario.lua")
+        "there is no scenario file in \"\(Printable.text(path))\"; in a folder those are taken whose name has \"scenario\" in it, such as scenario.lua"
+      )
     }
     return found
   }

@@ -13,6 +13,7 @@ struct TAPReport: Sendable {
     if case .failed(let failure) = entry.outcome, let location = failure.location { place = location }
     text += "  at: \(JSONText.quoted(place))\n"
     text += "  duration_ms: \(Int(entry.duration.milliseconds.rounded()))\n"
+    if entry.looks > 0 { text += "  property_checks: \(entry.looks)\n" }
     if case .failed(let failure) = entry.outcome {
       if let traceback = failure.traceback { text += "  traceback: \(JSONText.quoted(traceback))\n" }
       if !failure.log.isEmpty {

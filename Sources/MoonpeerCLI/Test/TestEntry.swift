@@ -15,6 +15,8 @@ struct TestEntry: Sendable {
   var location: String
   var outcome: Outcome
   var duration: Duration
+  /// How often its `always` and `sometimes` properties were looked at.
+  var looks = 0
 
   var hasPassed: Bool { if case .passed = outcome { true } else { false } }
 
@@ -33,6 +35,7 @@ struct TestEntry: Sendable {
       case .failed(let failure): .failed(failure)
       }
     self.init(file: result.file, name: result.name, location: result.location, outcome: outcome, duration: result.duration)
+    looks = result.looks
   }
 
   init(unloadable file: String, _ error: ScenarioError) {

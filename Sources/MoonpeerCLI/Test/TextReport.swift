@@ -6,7 +6,8 @@ struct TextReport: Sendable {
 
   func entry(_ entry: TestEntry) -> String {
     let verdict = entry.hasPassed ? palette.paint("ok  ", .green) : palette.paint("FAIL", .red)
-    let time = palette.paint("(\(entry.duration.forPeople))", .dim)
+    let looks = entry.looks == 0 ? "" : ", properties checked \(entry.looks == 1 ? "once" : "\(entry.looks) times")"
+    let time = palette.paint("(\(entry.duration.forPeople)\(looks))", .dim)
     var lines = ["\(verdict)  \(Printable.text(entry.name)) \(time)"]
     switch entry.outcome {
     case .passed: break
@@ -29,7 +30,8 @@ struct TextReport: Sendable {
     let failed = entries.count { !$0.hasPassed }
     let count = entries.count == 1 ? "1 scenario" : "\(entries.count) scenarios"
     let verdict =
-      failed == 0 ? palette.paint("\(entries.count) passed", .green)
+      failed == 0
+      ? palette.paint("\(entries.count) passed", .green)
       : palette.paint("\(failed) failed", .red) + ", \(entries.count - failed) passed"
     return "\(count): \(verdict) (\(duration.forPeople))\n"
   }
