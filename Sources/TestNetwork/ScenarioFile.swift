@@ -9,6 +9,12 @@ struct ScenarioFile: Sendable {
   private let library: LuaRef
   private let scheduler: any Scheduler
 
+  private static let chunks: [(String, [UInt8])] = [
+    ("network", PackageResources.network_lua), ("network_net", PackageResources.network_net_lua),
+    ("network_node", PackageResources.network_node_lua), ("network_properties", PackageResources.network_properties_lua),
+    ("network_report", PackageResources.network_report_lua), ("network_run", PackageResources.network_run_lua),
+  ]
+
   static func load(_ path: String, environment: NodeEnvironment) async throws(ScenarioError) -> ScenarioFile {
     let source: ScriptSource
     do {
@@ -45,8 +51,9 @@ struct ScenarioFile: Sendable {
       let library: LuaRef
       do throws(LuaError) {
         try runtime.addNatives("network", NetworkNatives.natives)
-        runtime.addModule("network", source: PackageResources.network_lua)
-        library = try runtime.chunk("network")
+        for (name, source) in Self.chunks { runtime.addChunk(name, source: source) }
+        runtime.publish("network")
+        library = try runtime.chunk("network_run")
       } catch {
         throw ScriptError(code: .load, message: error.message)
       }
@@ -61,7 +68,7 @@ struct ScenarioFile: Sendable {
             do throws(LuaError) {
               guard let list = runtime.vm.field(library, "list") else { throw LuaError(kind: .runtime, message: "no list") }
               let entries = try runtime.vm.callNow(list).first?.table?.array ?? []
-              let scenarios = entries.compactMap(\.table).map { ($0["name"].text ?? "", $0["where"].text ?? source.path) }
+              let scenarios = entries.compactMap(\.table).map { ($0["name"].text ?? "", wholePlace($0["where"].text ?? "", in: source.path)) }
               return ScenarioFile(
                 scenarios: scenarios, runtime: LoopBound(runtime), library: library, scheduler: environment.scheduler)
             } catch {
@@ -82,7 +89,7 @@ struct ScenarioFile: Sendable {
       scheduler.execute {
         let runtime = runtime.value
         runtime.extra = world
-        guard let run = runtime.vm.field(library, "run") else { return }
+        let run = runtime.vm.field(library, "run")!
         runtime.run(run, RunPurpose("the scenario"), arguments: { $0.integer(Int64(index + 1)) }) { task, outcome in
           switch outcome {
           case .finished: continuation.resume(returning: .success(Int((try? task.thread.results())?.first?.int ?? 0)))

@@ -1,3 +1,6 @@
+import LuaHost
+import NodeScripting
+
 /// What one scenario came to.
 public struct ScenarioResult: Sendable {
   /// How it ended.
@@ -41,4 +44,23 @@ public struct ScenarioError: Error, Sendable, CustomStringConvertible {
   public var description: String { message }
   /// `message`: what is wrong with the file, and where.
   public init(message: String) { self.message = message }
+}
+
+extension ScenarioFailure {
+  /// What `network_run.lua` raised, or what ended the run from outside (a budget).
+  init(_ error: ScriptError, in path: String) {
+    let fields = error.value?.table
+    let isExpectation = error.kind == "expectation"
+    self.init(
+      message: fields?["message"].text ?? error.message,
+      location: (fields?["where"].text ?? error.location).map { wholePlace($0, in: path) },
+      traceback: isExpectation ? nil : fields?["traceback"].text ?? error.traceback, log: [])
+  }
+}
+
+/// Lua cuts the beginning of a long path: `...work/scenario.lua:3` is `path:3` where the end is the path's.
+func wholePlace(_ place: String, in path: String) -> String {
+  guard place.hasPrefix("..."), let colon = place.lastIndex(of: ":") else { return place }
+  let end = place[place.index(place.startIndex, offsetBy: 3)..<colon]
+  return path.hasSuffix(end) ? path + place[colon...] : place
 }

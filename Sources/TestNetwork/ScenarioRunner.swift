@@ -70,10 +70,7 @@ public struct ScenarioRunner: Sendable {
       do throws(ScriptError) {
         looks = try await file.run(index, in: world)
       } catch {
-        let location = error.value?.table?["where"].text ?? error.location
-        outcome = .failed(
-          ScenarioFailure(
-            message: error.message, location: location, traceback: error.kind == "script" ? error.traceback : nil, log: []))
+        outcome = .failed(ScenarioFailure(error, in: path))
       }
       await world.close()
       file.close()

@@ -18,6 +18,7 @@ final class ScenarioWorld: Sendable {
   }
 
   private let entries = Mutex<[Entry]>([])
+  private let declarations = Mutex<[String: ScriptDeclaration]>([:])
   private let directory = NodeDirectory()
   private let folder: String
   private let logger: Logger
@@ -43,13 +44,23 @@ final class ScenarioWorld: Sendable {
     return node
   }
 
+  /// What a script declares, looked up once for all of its nodes.
+  private func declaration(
+    of source: ScriptSource, in environment: NodeEnvironment
+  ) async throws(ScriptError) -> ScriptDeclaration {
+    if let known = declarations.withLock({ $0[source.path] }) { return known }
+    let found = try await ScriptedNode.inspect(source, environment: environment)
+    declarations.withLock { $0[source.path] = found }
+    return found
+  }
+
   /// Starts a node. Of the table it is given, declared arguments go to the script, configuration keys and `name` to the
   /// node.
   func start(_ script: String, _ given: LuaTable) async throws(ScriptError) -> (id: Int64, name: String) {
     let path = script.hasPrefix("/") || folder == "." ? script : folder + "/" + script
     let source = try ScriptSource.file(path)
     let environment = NodeEnvironment.sockets(on: group, logger: logger)
-    let declared = try await ScriptedNode.inspect(source, environment: environment)
+    let declared = try await declaration(of: source, in: environment)
     var options = ScriptOptions()
     // All nodes share one address here.
     options.defaults.maxConnectionsPerIP = 1 << 20

@@ -10,7 +10,7 @@ extension ScriptHooks {
     guard !runtime.isStopped else {
       return completion(.failure(ScriptError(code: .engine, kind: "shutdown", message: "the node \(node.name) has stopped")))
     }
-    runtime.run(function, purpose, arguments: arguments) { task, outcome in
+    runtime.run(function, purpose, arguments: arguments) { [self] task, outcome in
       switch outcome {
       case .finished:
         do throws(LuaError) {
@@ -18,7 +18,10 @@ extension ScriptHooks {
         } catch {
           completion(.failure(ScriptError(error, hook: purpose.name)))
         }
-      case .failed(let error): completion(.failure(error))
+      case .failed(let error):
+        // An error is the caller's to count; a budget is this node's.
+        if error.code == .budget { count(error) }
+        completion(.failure(error))
       }
     }
   }

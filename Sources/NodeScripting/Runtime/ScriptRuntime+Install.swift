@@ -4,7 +4,7 @@ package import LuaHost
 /// What is in a fresh VM: the natives as `host`, the shipped Lua that is always needed, `require`, `print`.
 extension ScriptRuntime {
   /// The chunks a script may `require` as `moonpeer.<name>`.
-  var shippedNames: [String] { (["codec", "json", "log", "node"] + extraModules.keys).sorted() }
+  var shippedNames: [String] { (["codec", "json", "log", "node"] + extraModules).sorted() }
 
   func install() throws(ScriptError) {
     do throws(LuaError) {
@@ -43,15 +43,20 @@ extension ScriptRuntime {
     vm.release(table)
   }
 
-  /// Makes `require "moonpeer.<name>"` run this Lua text, with `host` as its argument.
-  package func addModule(_ name: String, source: [UInt8]) {
-    extraModules[name] = source
+  /// Adds Lua text of another module as `host.lib.<name>`, run when first asked for, with `host` as its argument.
+  package func addChunk(_ name: String, source: [UInt8]) {
+    extraChunks[name] = source
+  }
+
+  /// Lets scripts `require "moonpeer.<name>"` where there is a chunk of that name.
+  package func publish(_ name: String) {
+    extraModules.append(name)
   }
 
   /// The value of a shipped chunk, run once.
   package func chunk(_ name: String) throws(LuaError) -> LuaRef {
     if let known = chunks[name] { return known }
-    guard let source = extraModules[name] ?? Self.shipped[name] else {
+    guard let source = extraChunks[name] ?? Self.shipped[name] else {
       throw LuaError(kind: .runtime, message: "there is no shipped chunk \"\(name)\"")
     }
     let function = try load(bytes: source, chunkName: "=moonpeer.\(name)")

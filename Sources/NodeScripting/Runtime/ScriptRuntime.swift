@@ -23,7 +23,8 @@ package final class ScriptRuntime {
   /// `host` as the shipped Lua sees it, and its chunks by name.
   var host = LuaRef.none
   var chunks: [String: LuaRef] = [:]
-  var extraModules: [String: [UInt8]] = [:]
+  var extraChunks: [String: [UInt8]] = [:]
+  var extraModules: [String] = []
   var timers = TimerTable()
   var tasks: [Int64: ScriptTask] = [:]
   /// Ends the VM's part: no run starts any more.

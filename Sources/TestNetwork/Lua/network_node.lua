@@ -1,0 +1,69 @@
+-- Node handles: a node of the scenario is a name and a channel; what crosses it is plain data.
+local host = ...
+local native, text = host.network, host.lib.text
+
+local M = {}
+local Node = { __name = "node handle", __metatable = false }
+local started = setmetatable({}, { __mode = "k" })
+local methods = {}
+
+local later = { reload = true, pause = true, resume = true }
+
+function Node.__index(handle, key)
+  local method = methods[key]
+  if method then return method end
+  local node = started[handle]
+  if key == "name" or key == "id" then return node[key] end
+  if key == "address" then return native.address(node.id) end
+  if later[key] then error(("node handle: %s is not in this version"):format(key), 2) end
+  local known = text.sorted_keys(methods)
+  for _, name in ipairs { "address", "id", "name" } do known[#known + 1] = name end
+  error(("a node handle has no %q%s"):format(tostring(key), (text.hint(key, known))), 2)
+end
+
+function Node.__newindex(_, key)
+  error(("a node handle's fields cannot be set (%s); state belongs into the node's script"):format(tostring(key)), 2)
+end
+
+function Node.__tostring(handle) return "node " .. started[handle].name end
+
+-- Starts a node; `arguments` are its declared arguments, configuration keys and its name.
+function M.start(script, arguments)
+  local handle = setmetatable({}, Node)
+  started[handle] = native.start(script, arguments)
+  return handle
+end
+
+-- The number of a handle's node, for `what`; `level` as in text.lua.
+function M.id(handle, what, level)
+  local node = started[handle]
+  if not node then error(("%s: a node handle is expected, got %s"):format(what, text.got(handle)), level + 1) end
+  return node.id
+end
+
+local id_of = M.id
+
+-- call(name, …) → what the script's call of that name returns; raises what it raises
+function methods.call(handle, name, ...)
+  text.check(name, "string", "handle:call: the call's name", 2)
+  return native.call(id_of(handle, "handle:call", 2), name, ...)
+end
+
+-- eval(code, …) → what the Lua code returns, run inside the node with `node` in scope
+function methods.eval(handle, code, ...)
+  text.check(code, "string", "handle:eval: the code", 2)
+  return native.eval(id_of(handle, "handle:eval", 2), code, ...)
+end
+
+function methods.connections(handle) return native.connections(id_of(handle, "handle:connections", 2)) end
+function methods.stats(handle) return native.stats(id_of(handle, "handle:stats", 2)) end
+function methods.heuristics(handle) return native.heuristics(id_of(handle, "handle:heuristics", 2)) end
+
+-- crash() cuts everything without a hook; shut_down() ends in order; both → whether the node was running
+function methods.crash(handle) return native.stop(id_of(handle, "handle:crash", 2), true) end
+function methods.shut_down(handle) return native.stop(id_of(handle, "handle:shut_down", 2), false) end
+
+-- restart(): the same script with the same arguments on the same address, with an empty state
+function methods.restart(handle) return native.restart(id_of(handle, "handle:restart", 2)) end
+
+return M

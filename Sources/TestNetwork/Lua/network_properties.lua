@@ -1,0 +1,90 @@
+-- Properties: what must hold always, sometimes, eventually. Looked at after every step of the scenario and each tick.
+local host = ...
+local time, text, report = host.time, host.lib.text, host.lib.network_report
+local new_error = host.error.new
+
+local M = {}
+
+function M.new()
+  return { always = {}, sometimes = {}, eventually = 0, is_looking = false }
+end
+
+local function add(list, kind, name, fn)
+  if type(name) ~= "string" or type(fn) ~= "function" then
+    error(("net:%s: a name and a function are expected, got %s and %s"):format(kind, text.got(name), text.got(fn)), 4)
+  end
+  list[#list + 1] = { name = name, fn = fn, looks = 0, where = report.place() }
+end
+
+function M.always(properties, name, fn) add(properties.always, "always", name, fn) end
+function M.sometimes(properties, name, fn) add(properties.sometimes, "sometimes", name, fn) end
+
+local function look_once(properties)
+  for _, property in ipairs(properties.always) do
+    property.looks = property.looks + 1
+    local holds, problem = property.fn()
+    if not holds then
+      report.fail(("always %q does not hold%s"):format(property.name, report.reason(problem)), property.where)
+    end
+  end
+  for _, property in ipairs(properties.sometimes) do
+    property.looks = property.looks + 1
+    if not property.held and property.fn() then property.held = true end
+  end
+end
+
+-- A property may wait (it calls nodes), so others come by while it does: one look at a time.
+function M.look(properties)
+  if properties.is_looking then return end
+  properties.is_looking = true
+  local guard <close> = setmetatable({}, { __close = function() properties.is_looking = false end })
+  look_once(properties)
+  return guard and nil
+end
+
+-- eventually(…) → what fn returned first that was true
+function M.eventually(properties, name, within, fn)
+  if type(name) ~= "string" or type(fn) ~= "function" then
+    error(("net:eventually: a name, a duration and a function are expected, got %s, %s and %s"):format(text.got(name),
+      text.got(within), text.got(fn)), 3)
+  end
+  local limit = text.duration(within, "net:eventually", 3)
+  local stop, pause = time.now() + limit, 0.002
+  while true do
+    local is_last = time.now() >= stop
+    local holds, problem = fn()
+    M.look(properties)
+    if holds then
+      properties.eventually = properties.eventually + 1
+      return holds
+    end
+    if is_last then
+      report.fail(("eventually %q did not hold within %g s%s"):format(name, limit, report.reason(problem)))
+    end
+    time.sleep(pause)
+    pause = math.min(pause * 1.5, 0.05)
+  end
+end
+
+-- At the end: one more look, and every `sometimes` must have held.
+function M.finish(properties)
+  while properties.is_looking do time.sleep(0.001) end
+  M.look(properties)
+  for _, property in ipairs(properties.sometimes) do
+    if not property.held then
+      error(new_error("expectation", ("sometimes %q never held (%d looks)"):format(property.name, property.looks),
+        { where = property.where }), 0)
+    end
+  end
+end
+
+-- How often properties were looked at, all in all.
+function M.looks(properties)
+  local looks = properties.eventually
+  for _, list in ipairs { properties.always, properties.sometimes } do
+    for _, property in ipairs(list) do looks = looks + property.looks end
+  end
+  return looks
+end
+
+return M

@@ -1,0 +1,73 @@
+import TestNetwork
+import Testing
+
+@Suite(.timeLimit(.minutes(2))) struct PropertyTests {
+  @Test func `Properties that hold pass, and the looks are counted`() async throws {
+    let result = try await runScenario(
+      """
+      local a = net:node("echo.lua")
+      local n = 0
+      net:always("small", function() n = n + 1 return n < 1000000 end)
+      net:sometimes("three", function() return n >= 3 end)
+      net:eventually("some looks", "5s", function() return n > 5 end)
+      net:sleep("30ms")
+      """)
+    #expect(result.failure == nil)
+    #expect(result.looks > 10)
+  }
+
+  @Test func `An always that breaks fails the scenario where it was declared, with its reason`() async throws {
+    let result = try await runScenario(
+      """
+      local broken = false
+      net:at("10ms", function() broken = true end)
+
+      net:always("whole", function() return not broken, "it broke" end)
+      net:sleep("30s")
+      """)
+    let failure = try #require(result.failure)
+    #expect(failure.message == "always \"whole\" does not hold: it broke")
+    #expect(failure.location?.hasSuffix("scenario.lua:6") == true)
+    #expect(result.duration < .seconds(20))
+  }
+
+  @Test func `A sometimes that never holds fails at the end`() async throws {
+    let result = try await runScenario(#"net:sometimes("never", function() return false end)"#)
+    #expect(result.failure?.message.hasPrefix("sometimes \"never\" never held (") == true)
+  }
+
+  @Test func `An eventually that does not come true says how long it waited and the last reason`() async throws {
+    let result = try await runScenario(
+      #"net:eventually("moon", "20ms", function() return false, "still " .. 1 end)"#)
+    #expect(result.failure?.message == "eventually \"moon\" did not hold within 0.02 s: still 1")
+    #expect(result.failure?.location?.hasSuffix("scenario.lua:3") == true)
+  }
+
+  @Test func `What was put off with at runs before the scenario ends, and its failure is the scenario's`() async throws {
+    let passed = try await runScenario(
+      """
+      local times = {}
+      net:at(0, function() times[#times + 1] = "early" end)
+      net:at("20ms", function() times[#times + 1] = "late" end)
+      net:at("40ms", function() net:expect(table.concat(times, " ") == "early late", table.concat(times, " ")) end)
+      """)
+    #expect(passed.failure == nil)
+    let failed = try await runScenario(
+      """
+      net:at("1ms", function() net:fail("put off, not forgotten") end)
+      net:sleep("30s")
+      """)
+    #expect(failed.failure?.message == "put off, not forgotten")
+    #expect(failed.duration < .seconds(20))
+  }
+
+  @Test func `expect gives its value back and fail and expect name their line`() async throws {
+    let result = try await runScenario(
+      """
+      local value = net:expect(42, "never")
+      net:expect(value == 43, "not " .. value)
+      """)
+    #expect(result.failure?.message == "not 42")
+    #expect(result.failure?.location?.hasSuffix("scenario.lua:4") == true)
+  }
+}
