@@ -53,7 +53,7 @@ import Testing
       a:call("fail")
       """)
     let failure = try #require(result.failure)
-    #expect(failure.message.contains("echo.lua:13: in call fail: as asked"))
+    #expect(failure.message.contains("echo.lua:13: as asked"))
     #expect(failure.location?.hasSuffix("scenario.lua:4") == true)
   }
 
