@@ -91,11 +91,14 @@ import Testing
       """
     try await withNode(script) { node in
       for function in LuaAPI.codecModule.functions {
-        guard let code = Self.calls["moonpeer.codec.\(function.name)"], !["map", "framed", "custom"].contains(function.name)
+        guard let code = Self.calls["moonpeer.codec.\(function.name)"],
+          !["map", "framed", "custom"].contains(function.name)
         else { continue }
         for option in function.optionTables.flatMap(\.options) {
           guard let text = option.defaultText, !text.contains(" ") else { continue }
-          let pair = [code.replacing("zzzzzz = 1", with: ""), code.replacing("zzzzzz = 1", with: "\(option.name) = \(text)")]
+          let pair = [
+            code.replacing("zzzzzz = 1", with: ""), code.replacing("zzzzzz = 1", with: "\(option.name) = \(text)"),
+          ]
           let answer = try await node.call("differs", pair.map { LuaValue($0) }).first
           #expect(answer == .boolean(false), "\(pair[1])")
         }
