@@ -8,10 +8,16 @@ enum ReferenceFile {
       "# Lua reference", "<!-- \(Document.notice) -->",
       """
       Everything a script may name. A script is a file that returns a table (below); `require` gives it the modules, \
-      and the engine
+      and the engine hands its functions the `node` and the `conn`. A name that does not exist is an error that \
+      suggests one that does.
+      """,
+      contents,
       """
-        + "hands its functions the `node` and the `conn`. A name that does not exist is an error that suggests one that does.",
-      contents, types,
+      An editor with the Lua language server completes `node:`, `conn:`, `codec.` and the rest once its `workspace.library` \
+      names `scripts/types` (`.luarc.json` does here); write `---@type moonpeer.Script` above a script's table. `luacheck \
+      scripts examples` finds globals that the sandbox lacks.
+      """,
+      types,
     ]
     parts += scriptTable + configuration
     for section in Document.sections { parts += text(of: section) }
@@ -174,8 +180,7 @@ enum ReferenceFile {
       table(
         ["library", "members"], LuaAPI.libraries.map { [code($0.name), $0.members.map(code).joined(separator: ", ")] }),
       """
-      `load` takes text only, `collectgarbage` only counts, and `setmetatable` refuses `__gc`; use `<close>`. \
-      `luacheck scripts examples` knows these names.
+      `load` takes text only, `collectgarbage` only counts, and `setmetatable` refuses `__gc`; use `<close>`.
       """,
     ]
   }

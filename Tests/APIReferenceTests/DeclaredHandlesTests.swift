@@ -20,7 +20,20 @@ import Testing
       table.sort(names)
       return names
     end
-    local function methods(of) return keys(debug.getmetatable(of).__index) end
+    -- What stands in a handle and in what stands behind it: its functions, or the rest.
+    local function members(of, are_functions)
+      local names, from = {}, of
+      repeat
+        for key, value in next, type(from) == "table" and from or {} do
+          local is_name = type(key) == "string" and not key:find("^__")
+          if is_name and (type(value) == "function") == are_functions then names[key] = true end
+        end
+        local meta = debug.getmetatable(from)
+        from = meta and meta.__index
+      until type(from) ~= "table"
+      return keys(names)
+    end
+    local function methods(of) return members(of, true) end
     local function upvalue(fn, wanted)
       for i = 1, 99 do
         local name, value = debug.getupvalue(fn, i)
@@ -45,7 +58,11 @@ import Testing
       calls = {
         look = function(node, what, address)
           if what == "module" then return keys(require(address)) end
-          if what == "node fields" then return methods(debug.getmetatable(node).__index) end
+          if what == "mistake" then
+            local _, problem = pcall(function() return require(address).zzzzzz end)
+            return tostring(problem)
+          end
+          if what == "node fields" then return members(node, false) end
           if what == "node" then return methods(node) end
           if what == "counts" then return keys(node:counts()) end
           if what == "stats" then return keys(node:stats()) end
@@ -54,7 +71,7 @@ import Testing
           if what == "timer" then return methods(node:after(0, print)) end
           if what == "task" then return keys(upvalue(debug.getmetatable(node:spawn(print)).__index, "methods")) end
           local conn = assert(node:connect(address))
-          if what == "conn fields" then return keys(conn) end
+          if what == "conn fields" then return members(conn, false) end
           if what == "conn" then return methods(conn) end
           if what == "conn stats" then return keys(conn:stats()) end
           if what == "conn options" then
@@ -126,6 +143,8 @@ import Testing
     let module = try #require(Document.sections.flatMap(\.modules).first { $0.name == name })
     let declared = (module.fields.map(\.name) + module.functions.map(\.name)).sorted()
     #expect(try await look("module", LuaValue(name)).texts == declared)
+    let mistake = try await look("mistake", LuaValue(name)).text ?? ""
+    #expect(mistake.contains("\(name) has no") && mistake.contains("known: "), "\(mistake)")
   }
 
   @Test(.timeLimit(.minutes(1))) func `The socket options are those that are declared`() async throws {

@@ -1,4 +1,5 @@
 import Foundation
+import LuaHost
 import Testing
 
 @testable import APIReference
@@ -15,6 +16,13 @@ import Testing
   @Test func `No annotation file is left from before`() {
     let found = files(in: "scripts/types", ending: ".lua").map { String($0.path.dropFirst(repository.path.count + 1)) }
     #expect(found == Document.all.map(\.path).filter { $0.hasPrefix("scripts/types/") }.sorted())
+  }
+
+  @Test func `The generated Lua files are Lua`() throws {
+    let vm = try LuaVM(limits: LuaLimits(), libraries: .sandboxed, context: nil)
+    for document in Document.all where document.path.hasSuffix(".lua") || document.path == ".luacheckrc" {
+      vm.release(try vm.load(document.text, chunkName: "=\(document.path)"))
+    }
   }
 
   @Test func `Every alias that a type names is declared, and so is every class`() throws {

@@ -14,8 +14,9 @@ import Testing
   }
 
   @Test(arguments: Repository.scripts) func `Every script has a scenario of its own name`(script: String) {
-    let name = script.dropFirst("scripts/".count)
-    #expect(Repository.exists("scripts/scenarios/\(name)"), "write scripts/scenarios/\(name): every script is tested")
+    let name = script.dropFirst("scripts/".count).dropLast(".lua".count)
+    let scenario = "scripts/scenarios/\(name)_scenario.lua"
+    #expect(Repository.exists(scenario), "write \(scenario): every script is tested")
   }
 
   @Test(arguments: Repository.examples) func `Every example has a scenario and a README`(example: String) {

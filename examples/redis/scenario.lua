@@ -108,8 +108,9 @@ end)
 
 network.scenario("a key ends when its time is over, and not before", function(net)
   local server, expect = server_and_client(net)
-  expect(request("SET", "k", "v", "PX", "60000") .. request("TTL", "k"), "+OK\r\n:60\r\n")
-  expect(request("SET", "k", "w", "KEEPTTL") .. request("TTL", "k"), "+OK\r\n:60\r\n")
+  -- In one piece: handled at one moment, however busy the machine is.
+  expect(request("SET", "k", "v", "PX", "60000") .. request("TTL", "k") .. request("SET", "k", "w", "KEEPTTL")
+    .. request("TTL", "k"), "+OK\r\n:60\r\n+OK\r\n:60\r\n")
   expect(request("SET", "k", "x") .. request("TTL", "k") .. request("TTL", "none"), "+OK\r\n:-1\r\n:-2\r\n")
   expect(request("SET", "short", "v", "PX", "20"), "+OK\r\n")
   net:eventually("the timer removes what nobody asks for", "5s", function() return server:call("size", 0) == 1 end)

@@ -1,6 +1,7 @@
 -- `require` that may wait: a module's top level runs in the task that asks for it first; others wait for it.
 local host = ...
 local new_error = host.error.new
+local getmetatable, setmetatable, type = getmetatable, setmetatable, type
 
 local loaded, loading = {}, {}
 
@@ -42,6 +43,17 @@ local function run_top_level(name, task)
   return guard and value
 end
 
+-- A name that a shipped module lacks is a mistake, found where it is made and not where the nil is called.
+local function guarded(name, module)
+  if type(module) ~= "table" or getmetatable(module) ~= nil then return module end
+  return setmetatable(module, {
+    __index = function(_, key)
+      local text = host.lib.text
+      error(("%s has no %s%s"):format(name, text.got(key), (text.hint(key, text.sorted_keys(module)))), 2)
+    end,
+  })
+end
+
 return function(name)
   if type(name) ~= "string" then
     error("require: a module's name is expected, got " .. type(name), 2)
@@ -50,7 +62,7 @@ return function(name)
   if value ~= nil then return value end
   value = host.module.shipped(name)
   if value ~= nil then
-    loaded[name] = value
+    loaded[name] = guarded(name, value)
     return value
   end
   local task = host.task.current()
