@@ -14,8 +14,8 @@ enum ReferenceFile {
       contents,
       """
       An editor with the Lua language server completes `node:`, `conn:`, `codec.` and the rest once its `workspace.library` \
-      names `scripts/types` (`.luarc.json` does here); write `---@type moonpeer.Script` above a script's table. `luacheck \
-      scripts examples` finds globals that the sandbox lacks.
+      names `scripts/types` (`.luarc.json` does here); with `---@type moonpeer.Script` above \
+      `local script = { … }` the hooks' arguments are known too. `luacheck scripts examples` finds globals that the sandbox lacks.
       """,
       types,
     ]
