@@ -59,7 +59,7 @@
 ---| "unknown_call" # The script has no such call.
 ---| "usage" # A call was made in a way it cannot be; the message says how it can.
 
---- What a script returns; put `---@type moonpeer.Script` above its table.
+--- What a script returns; put `---@type moonpeer.Script` above `local script = { … }`, and return it.
 ---@class moonpeer.Script
 ---@field name? string Shown in logs; `--name` and the configuration's `name` go before it.
 ---@field version? integer The script's own number, shown by `moonpeer check`.
