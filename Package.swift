@@ -15,8 +15,9 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let package = Package(
   name: "moonpeer",
   products: [
-    .library(name: "NodeEngine", targets: ["NodeEngine"]),
-    .library(name: "NodeScripting", targets: ["NodeScripting"]),
+    // With the modules whose types show in their interfaces: addresses and configuration, values of Lua.
+    .library(name: "NodeEngine", targets: ["NodeEngine", "NodeCore"]),
+    .library(name: "NodeScripting", targets: ["NodeScripting", "LuaHost"]),
     .library(name: "TestNetwork", targets: ["TestNetwork"]),
     .executable(name: "moonpeer", targets: ["MoonpeerCLI"]),
   ],

@@ -18,6 +18,8 @@ struct Tool {
     var errors: String
   }
 
+  init(path: String) { self.path = path }
+
   init(_ name: String, package: String) throws {
     let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin").split(separator: ":")
     let found = folders.map { "\($0)/\(name)" }.first { FileManager.default.isExecutableFile(atPath: $0) }
