@@ -54,7 +54,8 @@ enum AnnotationFile {
         }
       return "---@field \(key.name)? \(parenthesised(type)) \(key.doc)"
     }
-    return "--- What a script returns; put `---@type moonpeer.Script` above `local script = { … }`, and return it.\n---@class moonpeer.Script\n"
+    return "--- What a script returns; put `---@type moonpeer.Script` above `local script = { … }`, and return it.\n"
+      + "---@class moonpeer.Script\n"
       + lines.joined(separator: "\n")
   }
 

@@ -40,6 +40,7 @@ public struct ScenarioFailure: Sendable, Equatable {
 
 /// A scenario file that could not be run at all.
 public struct ScenarioError: Error, Sendable, CustomStringConvertible {
+  /// What is wrong with the file, and where.
   public var message: String
   public var description: String { message }
   /// `message`: what is wrong with the file, and where.

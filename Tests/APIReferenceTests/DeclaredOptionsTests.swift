@@ -106,8 +106,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Scenarios take the declared options and have the declared handles`() async throws
-  {
+  @Test(.timeLimit(.minutes(1))) func `Scenarios take the declared options and have the declared handles`() async throws {
     let calls = Self.calls.filter { $0.key.hasPrefix("moonpeer.network.") }.sorted { $0.key < $1.key }
     let tries = calls.map { "  { \"\($0.key)\", function() return \($0.value) end }," }.joined(separator: "\n")
     let text = """

@@ -28,6 +28,19 @@ import Testing
     #expect(LuaAPI.heuristics.fields.map(\.name) == Heuristics.names)
   }
 
+  @Test(.timeLimit(.minutes(1))) func `A script sees every configuration key that is set, and takes them all`() async throws {
+    let set = NodeConfiguration.keys.filter { $0.value(of: NodeConfiguration()) != nil }.map(\.name)
+    let code = "local names = {} for name in pairs(node.config) do names[#names + 1] = name end return names"
+    let found = try await withNode("return { process_message = function() end }") { try await $0.evaluate(code).first?.texts }
+    #expect(found == set.sorted())
+    // A wrong value is a mistake about that key, so the key is known.
+    for key in NodeConfiguration.keys {
+      let source = ScriptSource(name: "test.lua", text: "return { config = { \(key.name) = {} }, session = print }")
+      let problems = try await ScriptedNode.inspect(source, environment: .sockets()).problems.map(\.message)
+      #expect(key.kind == .addresses || problems.first?.hasPrefix("config: \(key.name): ") == true, "\(key.name): \(problems)")
+    }
+  }
+
   @Test(.timeLimit(.minutes(1))) func `The sandbox has the globals that are declared`() async throws {
     let code = """
       local names = {}
