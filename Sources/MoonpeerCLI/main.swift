@@ -2,4 +2,5 @@ import Glibc
 
 // Writing to a closed pipe is an error like any other here, not the end of the process.
 signal(SIGPIPE, SIG_IGN)
+Output.reserveStandardDescriptors()
 await CommandLineRun(Array(CommandLine.arguments.dropFirst())).finish()

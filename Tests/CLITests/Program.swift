@@ -26,6 +26,8 @@ final class Program {
     case device(String)
     /// A pipe that nobody reads.
     case closedPipe
+    /// Not even a descriptor.
+    case nothing
   }
 
   /// The binary stands next to the test bundle, whose process this is.
@@ -79,6 +81,7 @@ final class Program {
       switch sink {
       case .file: posix_spawn_file_actions_addopen(&actions, 1, output, create, 0o600)
       case .device(let path): posix_spawn_file_actions_addopen(&actions, 1, path, O_WRONLY, 0)
+      case .nothing: posix_spawn_file_actions_addclose(&actions, 1)
       case .closedPipe:
         guard pipe(&ends) == 0 else { return (0, errno) }
         close(ends[0])

@@ -128,10 +128,11 @@ import Testing
     #expect(try await program.finish().status == 0)
   }
 
-  @Test func `goes on without a reader of its standard output`() async throws {
+  @Test(arguments: [(Program.Sink.closedPipe, "Broken pipe"), (.nothing, "Bad file descriptor")])
+  func `goes on without a reader of its standard output`(sink: Program.Sink, reason: String) async throws {
     let folder = try Folder(["life.lua": Scripts.life])
-    let program = try Program(["run", "life.lua"], in: folder, sink: .closedPipe)
-    _ = try await program.errorLine("cannot write to standard output: Broken pipe; life listens on 127.0.0.1:")
+    let program = try Program(["run", "life.lua"], in: folder, sink: sink)
+    _ = try await program.errorLine("cannot write to standard output: \(reason); life listens on 127.0.0.1:")
     program.signal(SIGINT)
     #expect(try await program.finish().status == 0)
   }

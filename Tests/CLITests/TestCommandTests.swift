@@ -110,7 +110,7 @@ import Testing
     #expect(try folder.read("out.xml").contains("name=\"short\""))
   }
 
-  @Test(arguments: [Program.Sink.device("/dev/full"), .closedPipe])
+  @Test(arguments: [Program.Sink.device("/dev/full"), .closedPipe, .nothing])
   func `says so when its results cannot be written`(sink: Program.Sink) async throws {
     let folder = try Folder(["scenario.lua": Scripts.passing])
     let run = try await moonpeer("test", "scenario.lua", in: folder, sink: sink)

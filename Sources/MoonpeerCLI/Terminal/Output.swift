@@ -16,6 +16,15 @@ final class Output: Sendable {
     self.name = name
   }
 
+  /// Takes the place of standard descriptors that the caller closed (`>&-`). Otherwise the next socket would get the
+  /// number, and what is meant for people would go to a peer. Writing there fails, as it should.
+  static func reserveStandardDescriptors() {
+    for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+      // The lowest free number is given out, and those below are taken.
+      _ = open("/dev/null", O_RDONLY)
+    }
+  }
+
   var isTerminal: Bool { isatty(descriptor) == 1 }
 
   /// The terminal's columns; 80 where it does not say.
