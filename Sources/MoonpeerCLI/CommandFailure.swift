@@ -21,6 +21,11 @@ struct CommandFailure: Error {
   }
 }
 
+extension ScriptError {
+  /// Scenarios have a module of their own, which no node's script has.
+  var isAboutScenarioFile: Bool { message.contains("no module \"moonpeer.network\"") }
+}
+
 extension CommandFailure {
   /// What a script's error means for the command that met it.
   init(_ error: ScriptError) {
@@ -32,11 +37,11 @@ extension CommandFailure {
       default: .failed
       }
     var message = "\(error)"
-    // Scenarios have a module of their own, which no node's script has.
-    if message.contains("no module \"moonpeer.network\"") {
-      message = "this is a scenario file, to be run with moonpeer test: " + message
+    if error.isAboutScenarioFile {
+      message = (error.location ?? "this") + ": a scenario file has no node; run it with moonpeer test"
+    } else if let traceback = error.traceback {
+      message += "\n" + traceback
     }
-    if let traceback = error.traceback { message += "\n" + traceback }
     while message.hasSuffix("\n") { message.removeLast() }
     self.init(status, message)
   }

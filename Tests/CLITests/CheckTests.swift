@@ -60,13 +60,20 @@ import Testing
     ("require 'nowhere'\nreturn {}", "x.lua:1: in the script's top level: module \"nowhere\" was not found"),
     ("while true do end", "script_time"),
     ("return ('x'):rep(1 << 28)", "memory"),
-    ("local network = require 'moonpeer.network'", "this is a scenario file, to be run with moonpeer test"),
+    ("require('moonpeer.network').scenario('a', 7)", "x.lua:1: "),
   ])
   func `ends with one clear message for a script that cannot be loaded`(text: String, message: String) async throws {
     let folder = try Folder(["x.lua": text])
     let run = try await moonpeer("check", "x.lua", in: folder)
     #expect(run.status == 1, "\(run)")
     #expect(run.errors.contains(message), "\(run)")
+  }
+
+  @Test func `says what scenarios a scenario file has`() async throws {
+    let folder = try Folder(["scenario.lua": Scripts.scenarios([("one", ""), ("two", "")])])
+    let run = try await moonpeer("check", "scenario.lua", in: folder)
+    #expect(run.status == 0, "\(run)")
+    #expect(run.output == "scenario.lua: ok\n  scenarios one\n            two\n")
   }
 
   @Test func `says 66 for a file that is missing or a folder, and looks at the others`() async throws {

@@ -97,9 +97,10 @@ import Testing
 @Suite struct `Scenario files` {
   @Test(arguments: [
     ("scenario.lua", true), ("chat_scenario.lua", true), ("scenario-2.lua", true), ("chat.lua", false), ("scenario.txt", false),
-    (".scenario.lua", false),
+    (".scenario.lua", false), ("a/scenario.lua", true), ("scenarios/chat.lua", true), ("scenarios/support/chat.lua", false),
+    ("scenario/chat.lua", false), ("scenarios", false),
   ])
   func `are recognised by their names`(name: String, isOne: Bool) {
-    #expect(ScenarioFiles.isScenarioName(name) == isOne)
+    #expect(ScenarioFiles.isScenario(name) == isOne)
   }
 }

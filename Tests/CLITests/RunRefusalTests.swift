@@ -4,6 +4,7 @@ import Testing
   private func folder() throws -> Folder {
     try Folder([
       "life.lua": Scripts.life, "bare.lua": "return {}", "broken.lua": "return {", "wrong.lua": "return { proces = 1 }",
+      "scenario.lua": Scripts.passing,
       "raises.lua": "return { init = function() error('not today') end }",
       "fixed.lua": "return { config = { listen = '127.0.0.1:4999' } }", "sub/x.lua": "return {}",
     ])
@@ -13,6 +14,7 @@ import Testing
     (["nope.lua"], 66, "cannot read the script \"nope.lua\": No such file or directory"),
     (["sub"], 66, "cannot read the script \"sub\": it is a folder; name the .lua file in it"),
     (["life.lua", "nope.lua"], 66, "cannot read the script \"nope.lua\""),
+    (["scenario.lua"], 1, "scenario.lua:1: a scenario file has no node; run it with moonpeer test"),
     (["broken.lua"], 1, "broken.lua:1: "),
     (["wrong.lua"], 1, "wrong.lua:1: proces: unknown key"),
     (["raises.lua"], 1, "raises: raises.lua:1: "),

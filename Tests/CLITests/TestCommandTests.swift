@@ -94,6 +94,7 @@ import Testing
     #expect(quiet.errors.isEmpty, "\(quiet)")
     let run = try await moonpeer("test", "scenario.lua", "--show-logs", "--log-level", "info", in: folder)
     #expect(run.status == 0, "\(run)")
+    #expect(run.errors.contains("notice  scenario: starts a node\n"), "\(run)")
     #expect(run.errors.contains("info    solo up limit=100 rate=10"), "\(run)")
     #expect(!run.errors.contains("debug"), "\(run)")
     #expect(!run.output.contains("solo"))

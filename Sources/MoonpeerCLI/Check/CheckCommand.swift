@@ -1,6 +1,7 @@
 import ArgumentParser
 import NodeEngine
 import NodeScripting
+import TestNetwork
 
 struct CheckCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -36,6 +37,10 @@ struct CheckCommand: AsyncParsableCommand {
         let source = try ScriptSource.file(path)
         declaration = try await ScriptedNode.inspect(source, options: options, environment: environment)
       } catch {
+        if error.isAboutScenarioFile {
+          if try await !checkScenarios(path), worst == .success { worst = .failed }
+          continue
+        }
         let failure = CommandFailure(error)
         Output.error.tell(failure.message + "\n")
         if worst != .missingInput { worst = failure.status }
@@ -46,5 +51,22 @@ struct CheckCommand: AsyncParsableCommand {
       if worst == .success, !declaration.problems.isEmpty { worst = .failed }
     }
     if worst != .success { throw ExitCode(worst.rawValue) }
+  }
+
+  /// A scenario file has no node of its own; what it declares is its scenarios.
+  private func checkScenarios(_ path: String) async throws -> Bool {
+    let scenarios: [(name: String, location: String)]
+    do throws(ScenarioError) {
+      scenarios = try await ScenarioRunner().scenarios(in: path)
+    } catch {
+      Output.error.tell(error.message + "\n")
+      return false
+    }
+    var text = "\(Printable.text(path)): ok\n"
+    for (index, scenario) in scenarios.enumerated() {
+      text += (index == 0 ? "  scenarios " : "            ") + Printable.text(scenario.name) + "\n"
+    }
+    try Output.standard.write(text)
+    return true
   }
 }

@@ -74,13 +74,12 @@ struct RunCommand: AsyncParsableCommand {
           ServiceGroupConfiguration.ServiceConfiguration(
             service: fleet, successTerminationBehavior: .gracefullyShutdownGroup)
         ], logger: quiet))
-    let interrupts = Interrupts { _ in
+    try Interrupts.install { _ in
       logger.notice("shutting down; Ctrl-C once more leaves at once")
       Self.leave(after: limit)
       Task { await group.triggerGracefulShutdown() }
     }
     try await group.run()
-    _ = consume interrupts
   }
 
   /// The bound of a shutdown, kept by Dispatch: whatever is stuck, it is not this.

@@ -11,9 +11,11 @@ enum ScenarioFiles {
     return found
   }
 
-  /// In a folder a scenario file is one that says so: `scenario.lua`, `chat_scenario.lua`, `scenario-2.lua`.
-  static func isScenarioName(_ name: String) -> Bool {
-    name.hasSuffix(".lua") && !name.hasPrefix(".") && name.dropLast(4).contains("scenario")
+  /// In a folder a scenario file is one that says so: `scenario.lua`, `chat_scenario.lua`, and any in `scenarios/`.
+  static func isScenario(_ path: String) -> Bool {
+    let parts = path.split(separator: "/")
+    guard let name = parts.last, name.hasSuffix(".lua"), !name.hasPrefix(".") else { return false }
+    return name.dropLast(4).contains("scenario") || parts.dropLast().last == "scenarios"
   }
 
   private static func files(at path: String) throws(CommandFailure) -> [String] {
@@ -26,7 +28,7 @@ enum ScenarioFiles {
     guard !found.isEmpty else {
       throw CommandFailure(
         .missingInput,
-        "there is no scenario file in \"\(Printable.text(path))\"; in a folder those are taken whose name has \"scenario\" in it, such as scenario.lua"
+        "there is no scenario file in \"\(Printable.text(path))\"; in a folder those are taken that have \"scenario\" in their name or lie in scenarios/"
       )
     }
     return found
@@ -49,7 +51,7 @@ enum ScenarioFiles {
       let path = prefix + name
       if isFolder(path) {
         try collect(path, &found)
-      } else if isScenarioName(name) {
+      } else if isScenario(path) {
         found.append(path)
       }
     }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import Logging
 import TestNetwork
 
 struct TestCommand: AsyncParsableCommand {
@@ -11,8 +12,8 @@ struct TestCommand: AsyncParsableCommand {
     usage: "moonpeer test [<options>] <file> ...",
     discussion: """
       A line per scenario with its time, a count at the end. A scenario that fails shows its message, its place and \
-      the logs of the nodes that took part; the exit status is then 1. In a folder every Lua file with "scenario" in \
-      its name is taken, at any depth.
+      the logs of the nodes that took part; the exit status is then 1. In a folder every Lua file is taken, at any \
+      depth, that has "scenario" in its name or lies in a folder called scenarios.
 
       Examples:
         moonpeer test examples/telephone/scenario.lua
@@ -63,15 +64,20 @@ struct TestCommand: AsyncParsableCommand {
     if list { return try await list(files, runner) }
     let junit = try junit.map { path throws(CommandFailure) in try JUnitFile(path) }
     let reporter = TestReporter(tap ? .tap : .text(TextReport(palette: .for(.standard))))
-    let interrupts = Interrupts { signal in
+    try Interrupts.install { signal in
       reporter.finish(interruption: signal == SIGINT ? "interrupted" : "terminated")
       do throws(CommandFailure) { try junit?.write(reporter.entries, duration: reporter.elapsed) } catch { error.leave() }
       _exit(128 + signal)
     }
     let progress = progressTask(reporter)
+    let logger = runner.logger
     for file in files {
       do throws(ScenarioError) {
-        let results = try await runner.run(file) { reporter.report($0) }
+        let results = try await runner.run(file) { event in
+          // Says whose logs follow.
+          if case .started(let name, _, _) = event { logger?.notice("scenario: \(name)") }
+          reporter.report(event)
+        }
         if failFast, results.contains(where: { !$0.hasPassed }) { break }
       } catch {
         reporter.add(TestEntry(unloadable: file, error))
@@ -85,7 +91,6 @@ struct TestCommand: AsyncParsableCommand {
     }
     reporter.finish()
     try junit?.write(entries, duration: reporter.elapsed)
-    _ = consume interrupts
     if !entries.allSatisfy(\.hasPassed) { throw ExitCode(ExitStatus.failed.rawValue) }
   }
 
