@@ -1,5 +1,6 @@
 import Foundation
 import LuaHost
+import NodeCore
 import NodeEngine
 import NodeScripting
 
@@ -25,10 +26,11 @@ func withFolder<T>(_ body: (URL) async throws -> T) async throws -> T {
 
 /// Runs the body with a started node and shuts it down afterwards, whatever happens.
 func withNode<T>(
-  _ text: String, trusted: Bool = false, _ body: (ScriptedNode) async throws -> T
+  _ text: String, trusted: Bool = false, listen: String? = nil, _ body: (ScriptedNode) async throws -> T
 ) async throws -> T {
   var options = ScriptOptions()
   options.isTrusted = trusted
+  if let listen { options.configuration = [("listen", .string(listen))] }
   let node = try await ScriptedNode.load(
     ScriptSource(name: "test.lua", text: text), options: options, environment: .sockets())
   do {
