@@ -5,9 +5,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
+
+// ---- the end of a run that is over its budget
+
+enum { GRACE = 10000 };
+
+// Where it was when it ended; nothing here allocates in Lua.
+static void note_kill(clua_vm *vm, lua_State *L) {
+  if (vm->has_kill_place) return;
+  vm->has_kill_place = true;
+  vm->grace = GRACE;
+  clua_place(L, 0, vm->kill_place, sizeof vm->kill_place);
+  clua_trace(L, 0, &vm->kill_trace);
+}
 
 // ---- memory
+
+// From now on the run is over: a pcall that swallows the error meets the hook at its next instruction.
+static void over_memory(clua_vm *vm) {
+  vm->failing = 0;
+  if (!vm->running || vm->kill) return;
+  vm->kill = CLUA_KILL_MEMORY;
+  vm->has_kill_place = true;
+  vm->grace = GRACE;
+  clua_arm(vm);
+}
+
+// Lua collects and asks once more: the second refusal of one size becomes an error. Buffers (luaL_Buffer) ask only once:
+// theirs is known by something else being asked for next.
+static void refuse(clua_vm *vm, size_t size) {
+  if (vm->failing == size) {
+    over_memory(vm);
+    return;
+  }
+  vm->failing = size;
+  if (!vm->running || vm->kill) return;
+  note_kill(vm, vm->running);
+  vm->has_kill_place = false;
+}
 
 void *clua_allocate(void *opaque, void *block, size_t old_size, size_t new_size) {
   clua_vm *vm = opaque;
@@ -19,15 +57,10 @@ void *clua_allocate(void *opaque, void *block, size_t old_size, size_t new_size)
   }
   size_t used = vm->used - old + new_size;
   if (__builtin_expect(vm->limit && new_size > old && used > vm->limit && vm->is_enforcing, 0)) {
-    // Lua collects and asks once more. The second refusal of one size is the one that becomes an error, and from then
-    // on the run is over: a pcall that swallows the error meets the hook at its next instruction.
-    if (vm->failing == new_size && vm->running) {
-      vm->kill = CLUA_KILL_MEMORY;
-      clua_arm(vm);
-    }
-    vm->failing = new_size;
+    refuse(vm, new_size);
     return NULL;
   }
+  if (__builtin_expect(vm->failing && new_size > old, 0) && vm->failing != new_size) over_memory(vm);
   void *result = realloc(block, new_size);
   if (!result) return NULL;
   vm->failing = 0;
@@ -40,15 +73,18 @@ void *clua_allocate(void *opaque, void *block, size_t old_size, size_t new_size)
 
 static const char kill_marker = 0;
 
-// Fires on every instruction once the run is over its budget, so that no pcall, coroutine or handler can go on.
+// Fires on every instruction once the run is over its budget, so that no pcall, coroutine or handler can go on. The
+// shipped Lua gets a bounded number of instructions to leave its tables in order while the error passes through it.
 static void kill_hook(lua_State *L, lua_Debug *info) {
   clua_vm *vm = vm_of(L);
   if (!vm->kill) {
     lua_sethook(L, NULL, 0, 0);
     return;
   }
-  if (!vm->kill_place[0] && lua_getinfo(L, "Sl", info) && info->currentline > 0) {
-    snprintf(vm->kill_place, sizeof vm->kill_place, "%s:%d: ", info->short_src, info->currentline);
+  note_kill(vm, L);
+  if (vm->grace > 0 && lua_getinfo(L, "S", info) && strncmp(info->source, "=moonpeer.", 10) == 0) {
+    vm->grace--;
+    return;
   }
   lua_pushlightuserdata(L, (void *)&kill_marker);
   lua_error(L);
@@ -59,7 +95,24 @@ void clua_arm(clua_vm *vm) {
   if (vm->running) lua_sethook(vm->running, kill_hook, LUA_MASKCOUNT, 1);
 }
 
+// After the outermost run: the next one starts with its whole budget.
+void clua_disarm(clua_vm *vm, lua_State *L) {
+  vm->kill = CLUA_KILL_NONE;
+  vm->has_kill_place = false;
+  vm->kill_place[0] = 0;
+  clua_pack_clear(&vm->kill_trace);
+  lua_sethook(L, NULL, 0, 0);
+  lua_sethook(vm->L, NULL, 0, 0);
+}
+
 static _Thread_local clua_vm *current_vm;
+
+// By number and not as pthread_t: a thread that has ended meanwhile is then no more than a signal to nobody.
+pid_t clua_this_thread(void) {
+  static _Thread_local pid_t id;
+  if (__builtin_expect(!id, 0)) id = (pid_t)syscall(SYS_gettid);
+  return id;
+}
 
 // A thread started by libdispatch (and every thread it starts) has all signals blocked; the watchdog's must come through.
 static void let_signal_in(void) {
@@ -110,15 +163,16 @@ static uint64_t now(void) {
 }
 
 static uint64_t look(clua_vm *vm, uint64_t at) {
+  uint64_t limit = atomic_load_explicit(&vm->time_limit, memory_order_relaxed);
   uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_acquire);
   if (!(epoch & 1) || epoch != vm->seen_epoch) {
     vm->seen_epoch = epoch;
     vm->seen_at = at;
-  } else if (at - vm->seen_at >= vm->time_limit) {
+  } else if (at - vm->seen_at >= limit) {
     atomic_store_explicit(&vm->kill_epoch, epoch, memory_order_relaxed);
-    pthread_kill(atomic_load_explicit(&vm->thread, memory_order_relaxed), SIGURG);
+    syscall(SYS_tgkill, getpid(), atomic_load_explicit(&vm->thread, memory_order_relaxed), SIGURG);
   }
-  return vm->time_limit / 8;
+  return limit / 8;
 }
 
 // One thread for all VMs of the process. It polls, so that a run costs two counter increments and no clock read.
@@ -158,7 +212,8 @@ static void start_watchdog(void) {
 }
 
 void clua_watch(clua_vm *vm) {
-  if (!vm->time_limit) return;
+  if (!vm->time_limit || vm->is_watched) return;
+  vm->is_watched = true;
   pthread_mutex_lock(&lock);
   if (!has_started) {
     has_started = true;
@@ -171,6 +226,8 @@ void clua_watch(clua_vm *vm) {
 }
 
 void clua_unwatch(clua_vm *vm) {
+  if (!vm->is_watched) return;
+  vm->is_watched = false;
   pthread_mutex_lock(&lock);
   for (clua_vm **link = &watched; *link; link = &(*link)->next) {
     if (*link == vm) {
@@ -179,4 +236,11 @@ void clua_unwatch(clua_vm *vm) {
     }
   }
   pthread_mutex_unlock(&lock);
+}
+
+void clua_set_limits(clua_vm *vm, clua_limits limits) {
+  vm->limit = limits.memory;
+  atomic_store_explicit(&vm->time_limit, limits.time, memory_order_relaxed);
+  if (limits.time) clua_watch(vm);
+  else clua_unwatch(vm);
 }

@@ -1,124 +1,25 @@
 #include "internal.h"
 
-#include <stdio.h>
 #include <string.h>
-
-// ---- failures
-
-typedef struct { int status; lua_State *from; } describe_request;
-
-static int to_text(lua_State *L) {
-  luaL_tolstring(L, 1, NULL);
-  return 1;
-}
-
-// The text of the error value at index 1; never fails for a value's own faults.
-static void describe_value(lua_State *L, clua_failure *failure) {
-  if (lua_type(L, 1) == LUA_TTABLE) {
-    lua_pushliteral(L, "message");
-    lua_rawget(L, 1);
-    if (lua_type(L, -1) == LUA_TSTRING) {
-      size_t count;
-      const char *text = lua_tolstring(L, -1, &count);
-      clua_pack_text(&failure->message, text, count);
-      lua_pop(L, 1);
-      return;
-    }
-    lua_pop(L, 1);
-  }
-  lua_pushcfunction(L, to_text);
-  lua_pushvalue(L, 1);
-  if (lua_pcall(L, 1, 1, 0) == LUA_OK) {
-    size_t count;
-    const char *text = lua_tolstring(L, -1, &count);
-    bool is_bare = lua_type(L, 1) != LUA_TSTRING && !luaL_getmetafield(L, 1, "__tostring");
-    if (is_bare) {
-      const char *bare = lua_pushfstring(L, "an error value without a message was raised: a %s", luaL_typename(L, 1));
-      clua_pack_text(&failure->message, bare, strlen(bare));
-    } else {
-      clua_pack_text(&failure->message, text, count);
-    }
-  } else {
-    const char *text = lua_pushfstring(L, "(an error object whose __tostring fails: a %s)", luaL_typename(L, 1));
-    clua_pack_text(&failure->message, text, strlen(text));
-  }
-}
-
-static int describe(lua_State *L) {
-  clua_failure *failure = &vm_of(L)->failure;
-  char problem[8];
-  clua_pack_value(L, 1, &failure->value, problem, sizeof problem);
-  describe_value(L, failure);
-  lua_pushvalue(L, 1);
-  failure->ref = luaL_ref(L, LUA_REGISTRYINDEX);
-  return 0;
-}
-
-static int trace(lua_State *L) {
-  lua_State *traced = lua_touserdata(L, 1);
-  luaL_traceback(L, traced, NULL, 0);
-  size_t count;
-  const char *text = lua_tolstring(L, -1, &count);
-  clua_pack_text(&vm_of(L)->failure.traceback, text, count);
-  return 0;
-}
-
-// The error value is on top of `from` and is popped; `traced` still has the stack the error came from, or is NULL.
-void clua_describe(clua_vm *vm, lua_State *from, int status, lua_State *traced) {
-  clua_failure *failure = &vm->failure;
-  enum clua_kill kill = (enum clua_kill)vm->kill;
-  clua_pack_clear(&failure->message);
-  clua_pack_clear(&failure->traceback);
-  clua_pack_clear(&failure->value);
-  failure->ref = 0;
-  failure->kind = status == LUA_ERRSYNTAX ? CLUA_FAIL_SYNTAX : CLUA_FAIL_RUNTIME;
-  lua_State *L = vm->L;
-  if (kill != CLUA_KILL_NONE || status == LUA_ERRMEM) {
-    failure->kind = kill == CLUA_KILL_TIME ? CLUA_FAIL_TIME : CLUA_FAIL_MEMORY;
-    const char *text = kill == CLUA_KILL_TIME ? "ran longer than script_time without waiting" : "needs more than script_memory";
-    char whole[sizeof vm->kill_place + 64];
-    int count = snprintf(whole, sizeof whole, "%s%s", vm->kill_place, text);
-    clua_pack_text(&failure->message, whole, (size_t)count);
-    lua_pop(from, 1);
-  } else if (lua_checkstack(L, 4)) {
-    int top = lua_gettop(L);
-    lua_pushcfunction(L, describe);
-    if (from == L) lua_insert(L, -2);
-    else lua_xmove(from, L, 1);
-    // Fails only for want of memory; what was written by then stays. A __tostring runs under the budget too.
-    lua_State *running = vm->running;
-    vm->running = L;
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK && !failure->message.count) {
-      clua_pack_text(&failure->message, "not enough memory", 17);
-    }
-    vm->running = running;
-    if (vm->kill) lua_sethook(L, NULL, 0, 0), clua_arm(vm);
-    lua_settop(L, from == L ? top - 1 : top);
-  }
-  if (!traced) return;
-  int top = lua_gettop(L);
-  bool was_enforcing = vm->is_enforcing;
-  vm->is_enforcing = false;  // a report must be possible where memory ran out; it is a few KiB and short-lived
-  lua_pushcfunction(L, trace);
-  lua_pushlightuserdata(L, traced);
-  lua_pcall(L, 1, 0, 0);
-  lua_settop(L, top);
-  vm->is_enforcing = was_enforcing;
-}
-
-clua_failure *clua_failure_of(clua_vm *vm) { return &vm->failure; }
 
 // ---- protected calls
 
 bool clua_protected(clua_vm *vm, lua_CFunction body, void *argument) {
   lua_State *L = vm->L;
-  if (!lua_checkstack(L, 4)) return false;
-  lua_pushcfunction(L, body);
-  lua_pushlightuserdata(L, argument);
   clua_frame frame;
   clua_enter(vm, NULL, L, &frame);
-  int status = lua_pcall(L, 1, 0, 0);
-  if (status != LUA_OK) clua_describe(vm, L, status, NULL);
+  if (!lua_checkstack(L, 8)) {
+    clua_fail(vm, "there is no room on Lua's stack");
+    clua_leave(vm, &frame);
+    return false;
+  }
+  lua_pushcfunction(L, clua_note_raise);
+  int handler = lua_gettop(L);
+  lua_pushcfunction(L, body);
+  lua_pushlightuserdata(L, argument);
+  int status = lua_pcall(L, 1, 0, handler);
+  if (status != LUA_OK) clua_describe(vm, L, status);
+  lua_settop(L, handler - 1);
   clua_leave(vm, &frame);
   return status == LUA_OK;
 }
@@ -128,7 +29,8 @@ typedef struct { const char *text; size_t count; const char *name; clua_ref ref;
 static int load_text(lua_State *L) {
   load_request *request = lua_touserdata(L, 1);
   if (request->count && request->text[0] == LUA_SIGNATURE[0]) {
-    return luaL_error(L, "%s: this is a binary chunk (luac output); only Lua source text is loaded", request->name + 1);
+    const char *name = request->name;
+    return luaL_error(L, "%s: this is a binary chunk (luac output); only Lua source text is loaded", *name ? name + 1 : name);
   }
   if (luaL_loadbufferx(L, request->text, request->count, request->name, "t") != LUA_OK) return lua_error(L);
   request->ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -3,6 +3,12 @@
 // The author's coroutines. They differ from Lua's own in two ways: a wait of the host inside one passes up through
 // everyone who resumed it to the run's root, and the running thread is known, so that a budget can end it.
 
+// The main thread, or the thread a run started in: not a coroutine to the author.
+static bool is_root(lua_State *L) {
+  clua_vm *vm = vm_of(L);
+  return L == vm->L || (vm->current && vm->current->L == L);
+}
+
 static lua_State *coroutine_at(lua_State *L, int index) {
   lua_State *co = lua_tothread(L, index);
   luaL_argexpected(L, co, index, "coroutine");
@@ -11,6 +17,8 @@ static lua_State *coroutine_at(lua_State *L, int index) {
 
 static const char *status_of(lua_State *L, lua_State *co) {
   if (L == co) return "running";
+  // Seen from elsewhere, one that waits for the host is in a call: it can be neither resumed nor closed.
+  if (*clua_extra(co) & CLUA_WAITS) return "normal";
   switch (lua_status(co)) {
   case LUA_YIELD: return "suspended";
   case LUA_OK: {
@@ -24,6 +32,8 @@ static const char *status_of(lua_State *L, lua_State *co) {
 
 enum outcome { DONE, WAITS, RAISED };
 
+static bool is_error(int status) { return status != LUA_OK && status != LUA_YIELD; }
+
 // Runs co, which has its arguments on its stack already, and moves what it yields, returns or raises to L.
 static enum outcome step(lua_State *L, lua_State *co, int arguments, int *results) {
   clua_vm *vm = vm_of(L);
@@ -32,13 +42,20 @@ static enum outcome step(lua_State *L, lua_State *co, int arguments, int *result
   vm->running = co;
   if (vm->kill) clua_arm(vm);
   vm->is_parking = false;
+  *clua_extra(co) &= ~(uintptr_t)CLUA_WAITS;
   int status = lua_resume(co, L, arguments, results);
   vm->running = L;
   vm->chain_yields = chain;
   // A budget that ended co must end its resumer too: hooks belong to one thread each.
-  if (vm->kill) clua_arm(vm);
-  if (status == LUA_YIELD && vm->is_parking) return WAITS;
-  if (status == LUA_OK || status == LUA_YIELD) {
+  if (vm->kill) {
+    clua_arm(vm);
+    if (is_error(status)) *clua_extra(co) |= CLUA_KILLED;
+  }
+  if (status == LUA_YIELD && vm->is_parking) {
+    *clua_extra(co) |= CLUA_WAITS;
+    return WAITS;
+  }
+  if (!is_error(status)) {
     if (!lua_checkstack(L, *results + 1)) {
       lua_pop(co, *results);
       lua_pushliteral(L, "too many results to resume");
@@ -51,18 +68,32 @@ static enum outcome step(lua_State *L, lua_State *co, int arguments, int *result
   return RAISED;
 }
 
+// Runs co's pending <close> handlers and makes it dead. Lua 5.4.4 counts C calls anew in each thread, so that handlers
+// that close coroutines in turn would run into the end of the C stack: counted here. The handlers' error is left on co.
+static int close_down(lua_State *L, lua_State *co) {
+  clua_vm *vm = vm_of(L);
+  if (vm->closing_depth >= 100) return luaL_error(L, "C stack overflow: coroutines that close each other");
+  bool chain = vm->chain_yields;
+  vm->chain_yields = false;
+  vm->running = co;
+  vm->closing_depth++;
+  int status = lua_resetthread(co);
+  vm->closing_depth--;
+  vm->running = L;
+  vm->chain_yields = chain;
+  if (vm->kill) {
+    clua_arm(vm);
+    if (status != LUA_OK) *clua_extra(co) |= CLUA_KILLED;
+  }
+  return status;
+}
+
 // The arguments from `first` on go to co; false with a message on L when it cannot be resumed.
 static bool hand_over(lua_State *L, lua_State *co, int count) {
-  int status = lua_status(co);
-  if ((status != LUA_OK && status != LUA_YIELD) || (status == LUA_OK && lua_gettop(co) == 0) || co == L) {
+  const char *status = status_of(L, co);
+  if (status[0] != 's') {
     lua_pop(L, count);
-    lua_pushfstring(L, "cannot resume %s coroutine", co == L ? "non-suspended" : "dead");
-    return false;
-  }
-  lua_Debug info;
-  if (status == LUA_OK && lua_getstack(co, 0, &info)) {
-    lua_pop(L, count);
-    lua_pushliteral(L, "cannot resume non-suspended coroutine");
+    lua_pushfstring(L, "cannot resume %s coroutine", status[0] == 'd' ? "dead" : "non-suspended");
     return false;
   }
   if (!lua_checkstack(co, count)) {
@@ -74,6 +105,11 @@ static bool hand_over(lua_State *L, lua_State *co, int count) {
   // Whoever is resumed by the script must not find an answer that was meant for a parked call.
   vm_of(L)->answer = NULL;
   return true;
+}
+
+// Only the host goes on with a coroutine that waits for it.
+static void need_answer(lua_State *L) {
+  if (!vm_of(L)->answer) luaL_error(L, "cannot resume a coroutine that waits for the host: it goes on by itself");
 }
 
 static int resume_answered(lua_State *L, int status, lua_KContext context);
@@ -96,7 +132,7 @@ static int resume_with(lua_State *L, lua_State *co, int arguments) {
 static int resume_answered(lua_State *L, int status, lua_KContext context) {
   (void)status;
   (void)context;
-  if (!vm_of(L)->answer) return luaL_error(L, "cannot resume a coroutine that waits for the host: it goes on by itself");
+  need_answer(L);
   return resume_with(L, coroutine_at(L, 1), 0);
 }
 
@@ -115,8 +151,8 @@ static int wrap_answered(lua_State *L, int status, lua_KContext context);
 
 static int wrap_raise(lua_State *L, lua_State *co) {
   int status = lua_status(co);
-  if (status != LUA_OK && status != LUA_YIELD) {
-    status = lua_resetthread(co);
+  if (is_error(status) && !(*clua_extra(co) & CLUA_KILLED)) {
+    status = close_down(L, co);
     if (status != LUA_OK && lua_gettop(co) > 0) {
       lua_pop(L, 1);
       lua_xmove(co, L, 1);
@@ -142,7 +178,7 @@ static int wrap_with(lua_State *L, lua_State *co, int arguments) {
 static int wrap_answered(lua_State *L, int status, lua_KContext context) {
   (void)status;
   (void)context;
-  if (!vm_of(L)->answer) return luaL_error(L, "cannot resume a coroutine that waits for the host: it goes on by itself");
+  need_answer(L);
   return wrap_with(L, lua_tothread(L, lua_upvalueindex(1)), 0);
 }
 
@@ -168,11 +204,10 @@ static int co_wrap(lua_State *L) {
 }
 
 static int co_yield(lua_State *L) {
-  clua_vm *vm = vm_of(L);
-  if (!vm->current || vm->current->L == L) {
+  if (is_root(L)) {
     return luaL_error(L, "coroutine.yield outside a coroutine: to wait in a hook, call what waits (node:sleep, conn:receive)");
   }
-  vm->is_parking = false;
+  vm_of(L)->is_parking = false;
   return lua_yield(L, lua_gettop(L));
 }
 
@@ -183,15 +218,13 @@ static int co_status(lua_State *L) {
 
 static int co_isyieldable(lua_State *L) {
   lua_State *co = lua_isnone(L, 1) ? L : coroutine_at(L, 1);
-  clua_vm *vm = vm_of(L);
-  lua_pushboolean(L, lua_isyieldable(co) && !(vm->current && vm->current->L == co));
+  lua_pushboolean(L, lua_isyieldable(co) && !is_root(co));
   return 1;
 }
 
 static int co_running(lua_State *L) {
-  clua_vm *vm = vm_of(L);
   lua_pushthread(L);
-  lua_pushboolean(L, !vm->current || vm->current->L == L);
+  lua_pushboolean(L, is_root(L));
   return 2;
 }
 
@@ -199,13 +232,12 @@ static int co_close(lua_State *L) {
   lua_State *co = coroutine_at(L, 1);
   const char *status = status_of(L, co);
   if (status[0] != 'd' && status[0] != 's') return luaL_error(L, "cannot close a %s coroutine", status);
-  clua_vm *vm = vm_of(L);
-  bool chain = vm->chain_yields;
-  vm->chain_yields = false;
-  vm->running = co;
-  int outcome = lua_resetthread(co);
-  vm->running = L;
-  vm->chain_yields = chain;
+  if (*clua_extra(co) & CLUA_KILLED) {
+    lua_pushboolean(L, 0);
+    lua_pushliteral(L, "the coroutine ran over its budget");
+    return 2;
+  }
+  int outcome = close_down(L, co);
   if (outcome == LUA_OK) {
     lua_pushboolean(L, 1);
     return 1;
@@ -222,5 +254,10 @@ void clua_open_coroutines(lua_State *L) {
     { NULL, NULL },
   };
   luaL_newlib(L, functions);
+  // Lua's own must not be left where `package.loaded` shows it: a wait could not pass through its coroutines.
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  lua_pushvalue(L, -2);
+  lua_setfield(L, -2, LUA_COLIBNAME);
+  lua_pop(L, 1);
   lua_setglobal(L, LUA_COLIBNAME);
 }

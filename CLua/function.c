@@ -1,13 +1,27 @@
 #include "internal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 // ---- the trampoline: the native has returned before anything is pushed, raised or yielded
 
-static int raise_outgoing(lua_State *L) {
-  clua_push_all(L, &vm_of(L)->outgoing);
-  return lua_error(L);
+// Pushes what the native wrote. Pushing may run finalizers, and a finalizer may call natives: while it lasts they write to
+// a buffer that Lua owns, so that nothing is lost when this raises.
+static int push_outgoing(lua_State *L) {
+  clua_vm *vm = vm_of(L);
+  clua_pack pack = vm->outgoing;
+  if (vm->is_pushing) {
+    luaL_checkstack(L, 2, "too many values");
+    void *copy = lua_newuserdatauv(L, pack.count ? pack.count : 1, 0);
+    if (pack.count) memcpy(copy, pack.bytes, pack.count);
+    pack.bytes = copy;
+    return clua_push_all(L, &pack);
+  }
+  vm->outgoing = vm->pushed;
+  vm->pushed = pack;
+  vm->is_pushing = true;
+  int count = clua_push_all(L, &vm->pushed);
+  vm->is_pushing = false;
+  return count;
 }
 
 // A parked call goes on here, with the answer it was resumed with.
@@ -28,8 +42,8 @@ __attribute__((noinline)) static int settle(lua_State *L, int32_t verdict) {
   clua_vm *vm = vm_of(L);
   switch (verdict) {
   case CLUA_RETURN_BYTES: lua_pushlstring(L, (const char *)vm->bytes.bytes, vm->bytes.count); return 1;
-  case CLUA_RETURN: return clua_push_all(L, &vm->outgoing);
-  case CLUA_RAISE: return raise_outgoing(L);
+  case CLUA_RETURN: return push_outgoing(L);
+  case CLUA_RAISE: push_outgoing(L); return lua_error(L);
   case CLUA_PARK:
     vm->is_parking = true;
     return lua_yieldk(L, 0, 0, clua_answer_native);
@@ -38,6 +52,8 @@ __attribute__((noinline)) static int settle(lua_State *L, int32_t verdict) {
 }
 
 static int trampoline(lua_State *L) {
+  // A finalizer that runs while the VM is freed: what the native would reach may be gone already.
+  if (__builtin_expect(vm_of(L)->is_closing, 0)) return luaL_error(L, "the VM is being closed");
   clua_native native = (clua_native)lua_touserdata(L, lua_upvalueindex(1));
   int32_t verdict = native(L);
   if (__builtin_expect(verdict == CLUA_TRUE, 1)) {
@@ -85,7 +101,20 @@ bool clua_set_metatable_setter(clua_vm *vm, clua_ref table) {
 // ---- what a native may ask; nothing here raises
 
 void *clua_context(lua_State *L) { return vm_of(L)->context; }
-clua_pack *clua_outgoing(lua_State *L) { return &vm_of(L)->outgoing; }
+
+clua_pack clua_take_outgoing(lua_State *L) {
+  clua_vm *vm = vm_of(L);
+  clua_pack pack = vm->outgoing;
+  vm->outgoing = (clua_pack){ 0 };
+  pack.count = 0;
+  return pack;
+}
+
+void clua_put_outgoing(lua_State *L, clua_pack pack) {
+  clua_vm *vm = vm_of(L);
+  clua_pack_free(&vm->outgoing);
+  vm->outgoing = pack;
+}
 
 void clua_return_bytes(lua_State *L, const void *bytes, size_t count) {
   clua_pack_text(&vm_of(L)->bytes, bytes, count);
@@ -96,17 +125,7 @@ bool clua_can_park(lua_State *L) {
   return vm->current && vm->chain_yields && !vm->kill && lua_isyieldable(L);
 }
 
-// The first level at or above `level` that is Lua code with a line, past the C functions and the shipped Lua between.
-size_t clua_where(lua_State *L, int level, char *buffer, size_t capacity) {
-  lua_Debug info;
-  for (; lua_getstack(L, level, &info); level++) {
-    if (!lua_getinfo(L, "Sl", &info) || info.currentline <= 0) continue;
-    if (strncmp(info.source, "=moonpeer.", 10) == 0) continue;
-    int count = snprintf(buffer, capacity, "%s:%d: ", info.short_src, info.currentline);
-    return count < 0 ? 0 : (size_t)count < capacity ? (size_t)count : capacity - 1;
-  }
-  return 0;
-}
+size_t clua_where(lua_State *L, int level, char *buffer, size_t capacity) { return clua_place(L, level, buffer, capacity); }
 
 int clua_top(lua_State *L) { return lua_gettop(L); }
 int clua_type(lua_State *L, int index) { return lua_type(L, index); }

@@ -8,6 +8,8 @@
 #include <lualib.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 enum clua_kill { CLUA_KILL_NONE = 0, CLUA_KILL_TIME, CLUA_KILL_MEMORY };
 
@@ -28,7 +30,9 @@ struct clua_vm {
 
   size_t used, peak, limit;
   size_t failing;               // the size of the allocation that was refused last
+  size_t collected;             // what was in use after the last collection to make room for a buffer
   bool is_enforcing;
+  bool is_closing;              // the state is being freed: finalizers may still run, natives may not
 
   clua_thread *current;         // the run that executes now
   lua_State *running;           // the innermost Lua thread that executes now
@@ -36,31 +40,57 @@ struct clua_vm {
   bool is_parking;              // the yield under way is a native's park, not an author's yield
   const clua_answer *answer;    // for the parked call that is being resumed
   clua_pack outgoing, bytes;
+  clua_pack pushed;             // the outgoing values while they are pushed
+  bool is_pushing;
+  int closing_depth;            // coroutine.close inside __close handlers; Lua does not count that C recursion itself
 
   clua_failure failure;
+  clua_pack raise_trace;        // taken where the error was raised that a run is about to end with
+  char raise_place[160];
   clua_ref object_metatable, error_metatable, view;
   clua_view_box *view_box;
 
   // Shared with the watchdog.
-  uint64_t time_limit;
+  _Atomic uint64_t time_limit;
+  bool is_watched;
   _Atomic uint64_t epoch;       // odd while Lua runs; changes with every run
   _Atomic uint64_t kill_epoch;  // the run that is over its time
-  _Atomic pthread_t thread;
+  _Atomic pid_t thread;
   volatile int kill;            // enum clua_kill
+  int grace;                    // instructions the shipped Lua may still run once the run is over its budget
+  bool has_kill_place;
   char kill_place[160];
+  clua_pack kill_trace;
   uint64_t seen_epoch, seen_at; // the watchdog's own
   clua_vm *next;
 };
 
-static inline clua_vm *vm_of(lua_State *L) { return *(clua_vm **)lua_getextraspace(L); }
+// The extra space of a Lua thread holds its VM, and in the low bits what is special about an author's coroutine.
+enum clua_mark {
+  CLUA_WAITS = 1,   // a native inside it has parked: the host resumes it, nobody else may
+  CLUA_KILLED = 2,  // ended by a budget. Lua leaves such a thread with its hooks off, so nothing may run in it again.
+};
+
+static inline uintptr_t *clua_extra(lua_State *L) { return (uintptr_t *)lua_getextraspace(L); }
+static inline clua_vm *vm_of(lua_State *L) { return (clua_vm *)(*clua_extra(L) & ~(uintptr_t)3); }
 
 // value.c
 int clua_push_all(lua_State *L, const clua_pack *pack);
 void clua_pack_text(clua_pack *pack, const char *text, size_t count);
+void clua_pack_append(clua_pack *pack, const char *text, size_t count);
 
 // call.c: runs body(L, argument) with everything it raises caught; false puts the failure into vm->failure
 bool clua_protected(clua_vm *vm, lua_CFunction body, void *argument);
-void clua_describe(clua_vm *vm, lua_State *from, int status, lua_State *traced);
+
+// failure.c
+int clua_note_raise(lua_State *L);  // the message handler of every run
+void clua_describe(clua_vm *vm, lua_State *from, int status);
+void clua_fail(clua_vm *vm, const char *text);
+void clua_failure_free(clua_failure *failure);
+
+// trace.c: none of these allocates in Lua, so they work where memory has run out
+void clua_trace(lua_State *L, int level, clua_pack *text);
+size_t clua_place(lua_State *L, int level, char *buffer, size_t capacity);
 
 // thread.c
 typedef struct clua_frame {
@@ -77,6 +107,7 @@ void clua_open_objects(clua_vm *vm, lua_State *L);
 void clua_open_coroutines(lua_State *L);
 void clua_open_view(clua_vm *vm, lua_State *L);
 void clua_open_libraries(lua_State *L, bool trusted);
+void clua_open_bounded(lua_State *L);
 int clua_answer_native(lua_State *L, int status, lua_KContext context);
 
 // budget.c
@@ -84,6 +115,8 @@ void *clua_allocate(void *vm, void *block, size_t old_size, size_t new_size);
 void clua_watch(clua_vm *vm);
 void clua_unwatch(clua_vm *vm);
 void clua_arm(clua_vm *vm);
+void clua_disarm(clua_vm *vm, lua_State *L);
+pid_t clua_this_thread(void);
 clua_vm *clua_swap_current_vm(clua_vm *vm);
 
 #endif

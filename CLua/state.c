@@ -3,6 +3,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+// What lua_resume says itself it says unprotected, as a new string: kept, so that no memory is needed for it.
+static void keep_messages(lua_State *L) {
+  static const char *const messages[] = {
+    "C stack overflow", "cannot resume dead coroutine", "cannot resume non-suspended coroutine", "error in error handling",
+  };
+  for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+    lua_pushstring(L, messages[i]);
+    luaL_ref(L, LUA_REGISTRYINDEX);
+  }
+}
+
 static int open_vm(lua_State *L) {
   clua_vm *vm = vm_of(L);
   bool trusted = lua_toboolean(L, 1);
@@ -10,7 +21,9 @@ static int open_vm(lua_State *L) {
   clua_open_objects(vm, L);
   clua_open_view(vm, L);
   clua_open_libraries(L, trusted);
+  clua_open_bounded(L);
   clua_open_coroutines(L);
+  keep_messages(L);
   return 0;
 }
 
@@ -37,24 +50,18 @@ clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
   return vm;
 }
 
-void clua_set_limits(clua_vm *vm, clua_limits limits) {
-  vm->limit = limits.memory;
-  // The watchdog reads the time limit under its lock, and only of VMs in its list.
-  clua_unwatch(vm);
-  vm->time_limit = limits.time;
-  clua_watch(vm);
-}
-
 void clua_close(clua_vm *vm) {
   clua_unwatch(vm);
   vm->is_enforcing = false;
+  vm->is_closing = true;
   vm->running = NULL;
   lua_close(vm->L);
   clua_pack_free(&vm->outgoing);
+  clua_pack_free(&vm->pushed);
   clua_pack_free(&vm->bytes);
-  clua_pack_free(&vm->failure.message);
-  clua_pack_free(&vm->failure.traceback);
-  clua_pack_free(&vm->failure.value);
+  clua_pack_free(&vm->raise_trace);
+  clua_pack_free(&vm->kill_trace);
+  clua_failure_free(&vm->failure);
   free(vm);
 }
 
@@ -75,6 +82,13 @@ void clua_collect(clua_vm *vm) { clua_protected(vm, collect, NULL); }
 static int text_load(lua_State *L) {
   // load(chunk, name, mode, env) with the mode fixed to text: a binary chunk can break the VM's memory safety.
   int has_environment = lua_gettop(L) >= 4;
+  if (lua_type(L, 1) != LUA_TSTRING) luaL_checktype(L, 1, LUA_TFUNCTION);
+  luaL_optstring(L, 2, NULL);
+  if (!strchr(luaL_optstring(L, 3, "bt"), 't')) {
+    lua_pushnil(L);
+    lua_pushliteral(L, "load: only source text is loaded; leave the mode away");
+    return 2;
+  }
   lua_settop(L, 4);
   lua_pushvalue(L, lua_upvalueindex(1));
   lua_pushvalue(L, 1);
@@ -85,19 +99,21 @@ static int text_load(lua_State *L) {
   return lua_gettop(L) - 4;
 }
 
+// As Lua's own, which cannot be called from here: its messages would lose the author's line.
 static int checked_setmetatable(lua_State *L) {
+  int type = lua_type(L, 2);
   luaL_checktype(L, 1, LUA_TTABLE);
-  if (lua_type(L, 2) == LUA_TTABLE) {
+  luaL_argexpected(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
+  lua_settop(L, 2);
+  if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) return luaL_error(L, "cannot change a protected metatable");
+  if (type == LUA_TTABLE) {
     lua_pushliteral(L, "__gc");
     lua_rawget(L, 2);
     if (!lua_isnil(L, -1)) return luaL_error(L, "setmetatable: __gc is not available to scripts; use <close>");
-    lua_pop(L, 1);
   }
-  int count = lua_gettop(L);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, count, LUA_MULTRET);
-  return lua_gettop(L);
+  lua_settop(L, 2);
+  lua_setmetatable(L, 1);
+  return 1;
 }
 
 static int count_only(lua_State *L) {
@@ -154,7 +170,8 @@ void clua_open_libraries(lua_State *L, bool trusted) {
   lua_setfield(L, -2, "dump");
   lua_pop(L, 1);
   wrap_global(L, "load", text_load);
-  wrap_global(L, "setmetatable", checked_setmetatable);
+  lua_pushcfunction(L, checked_setmetatable);
+  lua_setglobal(L, "setmetatable");
   lua_pushcfunction(L, count_only);
   lua_setglobal(L, "collectgarbage");
   // The libraries' own tables stay reachable through the registry's _LOADED for C only; drop what was cut from it.

@@ -12,7 +12,7 @@ void clua_enter(clua_vm *vm, clua_thread *thread, lua_State *L, clua_frame *fram
   frame->previous = NULL;
   if (!frame->running) {
     frame->previous = clua_swap_current_vm(vm);
-    atomic_store_explicit(&vm->thread, pthread_self(), memory_order_relaxed);
+    atomic_store_explicit(&vm->thread, clua_this_thread(), memory_order_relaxed);
     uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
     atomic_store_explicit(&vm->epoch, epoch + 1, memory_order_release);
   }
@@ -33,13 +33,13 @@ void clua_leave(clua_vm *vm, const clua_frame *frame) {
   }
   uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
   atomic_store_explicit(&vm->epoch, epoch + 1, memory_order_release);
+  // A signal in between finds an even epoch and does nothing; one before it has set `kill` already.
+  atomic_signal_fence(memory_order_seq_cst);
   clua_swap_current_vm(frame->previous);
-  if (__builtin_expect(vm->kill, 0)) {
-    vm->kill = CLUA_KILL_NONE;
-    vm->kill_place[0] = 0;
-    lua_sethook(left, NULL, 0, 0);
-    lua_sethook(vm->L, NULL, 0, 0);
-  }
+  vm->is_pushing = false;
+  vm->failing = 0;
+  if (vm->view_box) vm->view_box->bytes = NULL;
+  if (__builtin_expect(vm->kill, 0)) clua_disarm(vm, left);
 }
 
 // ---- threads
@@ -55,7 +55,12 @@ static int new_thread(lua_State *L) {
 
 clua_thread *clua_thread_new(clua_vm *vm, void *host) {
   thread_request request = { 0 };
-  if (!clua_protected(vm, new_thread, &request)) return NULL;
+  // The host's own, and about a KiB: not refused where a script has used up its memory, or no error could be told any more.
+  bool was_enforcing = vm->is_enforcing;
+  vm->is_enforcing = false;
+  bool is_made = clua_protected(vm, new_thread, &request);
+  vm->is_enforcing = was_enforcing;
+  if (!is_made) return NULL;
   clua_thread *thread = calloc(1, sizeof *thread);
   if (!thread) abort();
   thread->vm = vm;
@@ -70,14 +75,9 @@ void clua_thread_free(clua_thread *thread) {
   free(thread);
 }
 
-void clua_thread_drop(clua_thread *thread) { free(thread); }
-
 clua_thread *clua_current(const clua_vm *vm) { return vm->current; }
 
 // ---- runs
-
-typedef struct { clua_ref function; const clua_pack *arguments; } start_request;
-typedef struct { clua_ref function, first, second; const void *bytes; size_t count; } message_request;
 
 static int all_results(lua_State *L, int status, lua_KContext context) {
   (void)status;
@@ -85,14 +85,22 @@ static int all_results(lua_State *L, int status, lua_KContext context) {
   return lua_gettop(L);
 }
 
-static int no_results(lua_State *L, int status, lua_KContext context) {
-  (void)L;
-  (void)status;
-  (void)context;
-  return 0;
+typedef struct { clua_ref function; const clua_pack *arguments; } start_request;
+typedef struct { clua_ref function, first, second; const void *bytes; size_t count; } message_request;
+
+// A run's code is called through lua_pcallk, although lua_resume catches errors as well, for three reasons: the handler
+// sees the stack while it is there; <close> handlers of a failed run may wait; and Lua leaves a coroutine that dies of an
+// error in a hook with its hooks off, so that no budget could end the next run in it.
+static int end_run(lua_State *L, int status, lua_KContext context) {
+  clua_thread *thread = (clua_thread *)context;
+  if (status != LUA_OK && status != LUA_YIELD) {
+    thread->failure = status;
+    return 1;
+  }
+  return lua_gettop(L) - 1;
 }
 
-static int start_body(lua_State *L) {
+static int call_requested(lua_State *L) {
   start_request *request = lua_touserdata(L, 1);
   lua_settop(L, 0);
   lua_rawgeti(L, LUA_REGISTRYINDEX, request->function);
@@ -100,22 +108,33 @@ static int start_body(lua_State *L) {
   return lua_gettop(L);
 }
 
+static int start_body(lua_State *L) {
+  lua_pushcfunction(L, clua_note_raise);
+  lua_insert(L, 1);
+  lua_pushcfunction(L, call_requested);
+  lua_insert(L, 2);
+  lua_KContext thread = (lua_KContext)vm_of(L)->current;
+  return end_run(L, lua_pcallk(L, 1, LUA_MULTRET, 1, thread, end_run), thread);
+}
+
 static int message_body(lua_State *L) {
   message_request *request = lua_touserdata(L, 1);
+  lua_pushcfunction(L, clua_note_raise);
+  lua_replace(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, request->function);
   lua_rawgeti(L, LUA_REGISTRYINDEX, request->first);
   lua_rawgeti(L, LUA_REGISTRYINDEX, request->second);
-  lua_pushlstring(L, request->bytes, request->count);
-  lua_callk(L, 3, 0, 0, no_results);
-  return 0;
+  lua_pushlstring(L, request->bytes, request->count);  // for want of memory only, which asks no handler
+  lua_KContext thread = (lua_KContext)vm_of(L)->current;
+  return end_run(L, lua_pcallk(L, 3, 0, 1, thread, end_run), thread);
 }
 
 static enum clua_status failed(clua_thread *thread, int status) {
-  clua_vm *vm = thread->vm;
-  clua_describe(vm, thread->L, status, thread->L);
-  // Runs the pending <close> handlers, under the same kill if there is one.
-  lua_resetthread(thread->L);
+  clua_describe(thread->vm, thread->L, status);
+  if (lua_status(thread->L) != LUA_OK) lua_resetthread(thread->L);
   lua_settop(thread->L, 0);
+  thread->results = 0;
+  thread->state = CLUA_IDLE;
   return CLUA_FAILED;
 }
 
@@ -124,12 +143,20 @@ static enum clua_status run(clua_thread *thread, int arguments) {
   clua_frame frame;
   clua_enter(vm, thread, thread->L, &frame);
   vm->is_parking = false;
+  thread->failure = LUA_OK;
+  thread->state = CLUA_RUNNING;
   int status = lua_resume(thread->L, frame.running, arguments, &thread->results);
   enum clua_status result;
-  if (__builtin_expect(status == LUA_OK, 1)) {
+  if (__builtin_expect(status == LUA_OK && thread->failure == LUA_OK, 1)) {
+    thread->state = CLUA_IDLE;
     result = CLUA_FINISHED;
   } else if (status == LUA_YIELD) {
+    thread->state = CLUA_WAITING;
+    // Whoever looked through the view has lost it: what it shows may be gone when the run goes on.
+    clua_clear_view(vm);
     result = CLUA_PARKED;
+  } else if (status == LUA_OK) {
+    result = failed(thread, thread->failure);
   } else {
     result = failed(thread, status);
   }
@@ -137,7 +164,14 @@ static enum clua_status run(clua_thread *thread, int arguments) {
   return result;
 }
 
+// The host has mixed up its threads: an error for it, nothing for Lua.
+static enum clua_status misused(clua_thread *thread, const char *text) {
+  clua_fail(thread->vm, text);
+  return CLUA_FAILED;
+}
+
 enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_pack *arguments) {
+  if (thread->state != CLUA_IDLE) return misused(thread, "a run was started in a thread that is in the middle of one");
   start_request request = { function, arguments };
   lua_settop(thread->L, 0);
   lua_pushcfunction(thread->L, start_body);
@@ -147,13 +181,16 @@ enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_p
 
 enum clua_status clua_deliver(
   clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, const void *bytes, size_t count) {
+  if (thread->state != CLUA_IDLE) return misused(thread, "a message was delivered to a thread that is in the middle of a run");
   message_request request = { function, first, second, bytes, count };
+  lua_settop(thread->L, 0);
   lua_pushcfunction(thread->L, message_body);
   lua_pushlightuserdata(thread->L, &request);
   return run(thread, 1);
 }
 
 static enum clua_status answer(clua_thread *thread, const clua_pack *values, bool raises) {
+  if (thread->state != CLUA_WAITING) return misused(thread, "an answer was given to a thread that waits for none");
   clua_answer answer = { values, raises };
   clua_vm *vm = thread->vm;
   const clua_answer *outer = vm->answer;
@@ -167,12 +204,22 @@ enum clua_status clua_resume(clua_thread *thread, const clua_pack *values) { ret
 enum clua_status clua_resume_raising(clua_thread *thread, const clua_pack *error) { return answer(thread, error, true); }
 
 void clua_abandon(clua_thread *thread) {
+  if (thread->state == CLUA_RUNNING) return;
   clua_frame frame;
   clua_enter(thread->vm, NULL, thread->L, &frame);
   lua_resetthread(thread->L);
   lua_settop(thread->L, 0);
   clua_leave(thread->vm, &frame);
   thread->results = 0;
+  if (thread->state == CLUA_IDLE) return;
+  thread->state = CLUA_IDLE;
+  // Reset in the middle of a pcall or xpcall, Lua 5.4.4 keeps the message handler's old stack position: a fresh thread
+  // instead, where there is memory for one.
+  thread_request request = { 0 };
+  if (!clua_protected(thread->vm, new_thread, &request)) return;
+  clua_release(thread->vm, thread->ref);
+  thread->L = request.L;
+  thread->ref = request.ref;
 }
 
 bool clua_result(clua_thread *thread, int index, clua_pack *pack, char *problem, size_t capacity) {
@@ -184,18 +231,4 @@ clua_ref clua_result_ref(clua_thread *thread, int index) {
   return clua_ref_of(thread->L, lua_gettop(thread->L) - thread->results + 1 + index);
 }
 
-typedef struct { lua_State *traced; clua_pack *text; } stack_request;
-
-static int stack_text(lua_State *L) {
-  stack_request *request = lua_touserdata(L, 1);
-  luaL_traceback(L, request->traced, NULL, 0);
-  size_t count;
-  const char *text = lua_tolstring(L, -1, &count);
-  clua_pack_text(request->text, text, count);
-  return 0;
-}
-
-void clua_stack(clua_thread *thread, clua_pack *text) {
-  stack_request request = { thread->L, text };
-  clua_protected(thread->vm, stack_text, &request);
-}
+void clua_stack(clua_thread *thread, clua_pack *text) { clua_trace(thread->L, 0, text); }

@@ -51,6 +51,8 @@ void clua_pack_text(clua_pack *pack, const char *text, size_t count) {
   append(pack, text, count);
 }
 
+void clua_pack_append(clua_pack *pack, const char *text, size_t count) { append(pack, text, count); }
+
 void clua_pack_free(clua_pack *pack) {
   free(pack->bytes);
   memset(pack, 0, sizeof *pack);
@@ -58,41 +60,53 @@ void clua_pack_free(clua_pack *pack) {
 
 // ---- ops → Lua; raises, so it runs protected or in a native's own frame
 
+enum { MAX_DEPTH = 64, MAX_PUSHED_DEPTH = 200 };
+
 typedef struct { const uint8_t *at, *end; } reader;
 
-#define READ(r, variable) (memcpy(&(variable), (r)->at, sizeof(variable)), (r)->at += sizeof(variable))
+// A pack that ends in the middle of a table was written wrongly by the host: an error like any other, not a wild read.
+static void need(lua_State *L, const reader *r, size_t count) {
+  if ((size_t)(r->end - r->at) < count) luaL_error(L, "values were packed wrongly: a table without its end");
+}
 
-static void push_value(lua_State *L, reader *r) {
+#define READ(L, r, variable) \
+  (need(L, r, sizeof(variable)), memcpy(&(variable), (r)->at, sizeof(variable)), (r)->at += sizeof(variable))
+
+static void push_value(lua_State *L, reader *r, int depth) {
+  need(L, r, 1);
   switch (*r->at++) {
   case CLUA_OP_FALSE: lua_pushboolean(L, 0); return;
   case CLUA_OP_TRUE: lua_pushboolean(L, 1); return;
-  case CLUA_OP_INTEGER: { int64_t value; READ(r, value); lua_pushinteger(L, value); return; }
-  case CLUA_OP_NUMBER: { double value; READ(r, value); lua_pushnumber(L, value); return; }
+  case CLUA_OP_INTEGER: { int64_t value; READ(L, r, value); lua_pushinteger(L, value); return; }
+  case CLUA_OP_NUMBER: { double value; READ(L, r, value); lua_pushnumber(L, value); return; }
   case CLUA_OP_BYTES: {
     size_t count;
-    READ(r, count);
+    READ(L, r, count);
+    need(L, r, count);
     lua_pushlstring(L, (const char *)r->at, count);
     r->at += count;
     return;
   }
-  case CLUA_OP_REF: { clua_ref ref; READ(r, ref); lua_rawgeti(L, LUA_REGISTRYINDEX, ref); return; }
+  case CLUA_OP_REF: { clua_ref ref; READ(L, r, ref); lua_rawgeti(L, LUA_REGISTRYINDEX, ref); return; }
   case CLUA_OP_TABLE:
   case CLUA_OP_ERROR: {
     bool is_error = r->at[-1] == CLUA_OP_ERROR;
     lua_Integer index = 0;
+    if (depth >= MAX_PUSHED_DEPTH) luaL_error(L, "values are nested too deeply (over %d levels)", MAX_PUSHED_DEPTH);
     luaL_checkstack(L, 6, "values nested too deeply");
     lua_newtable(L);
-    while (*r->at != CLUA_OP_END) {
-      if (*r->at++ == CLUA_OP_ELEMENT) {
-        push_value(L, r);
+    for (;;) {
+      need(L, r, 1);
+      uint8_t op = *r->at++;
+      if (op == CLUA_OP_END) break;
+      push_value(L, r, depth + 1);
+      if (op == CLUA_OP_ELEMENT) {
         lua_rawseti(L, -2, ++index);
       } else {
-        push_value(L, r);
-        push_value(L, r);
+        push_value(L, r, depth + 1);
         lua_rawset(L, -3);
       }
     }
-    r->at++;
     if (is_error) {
       lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->error_metatable);
       lua_setmetatable(L, -2);
@@ -109,7 +123,7 @@ int clua_push_all(lua_State *L, const clua_pack *pack) {
   int count = 0;
   while (r.at < r.end) {
     luaL_checkstack(L, 4, "too many values");
-    push_value(L, &r);
+    push_value(L, &r, 0);
     count++;
   }
   return count;
@@ -117,10 +131,13 @@ int clua_push_all(lua_State *L, const clua_pack *pack) {
 
 // ---- Lua → ops; only reads, so it cannot raise
 
-enum { MAX_DEPTH = 64, MAX_PACKED = 256 << 20 };
+// Sharing makes small tables large when they are written out, so both the bytes and the values have a bound.
+enum { MAX_PACKED = 256 << 20, MAX_VALUES = 1 << 20 };
 
 typedef struct {
   clua_pack *pack;
+  const volatile int *kill;
+  int values;
   char *problem;
   size_t capacity;
   const void *parents[MAX_DEPTH];
@@ -169,10 +186,10 @@ static bool is_handle(lua_State *L, int index, char *name, size_t capacity) {
 
 static bool pack_table(lua_State *L, int index, walker *w, int depth) {
   const void *identity = lua_topointer(L, index);
+  if (depth >= MAX_DEPTH) return refuse(w, "nested too deeply (over 64 levels)");
   for (int i = 0; i < depth; i++) {
     if (w->parents[i] == identity) return refuse(w, "a table that contains itself");
   }
-  if (depth >= MAX_DEPTH) return refuse(w, "nested too deeply (over 64 levels)");
   if (!lua_checkstack(L, 6)) return refuse(w, "nested too deeply for the stack");
   char handle[64];
   if (is_handle(L, index, handle, sizeof handle)) return refuse(w, handle);
@@ -204,6 +221,8 @@ static bool pack_table(lua_State *L, int index, walker *w, int depth) {
 
 static bool pack_value(lua_State *L, int index, walker *w, int depth) {
   if (w->pack->count > MAX_PACKED) return refuse(w, "too large to hand over (over 256 MiB)");
+  if (++w->values > MAX_VALUES) return refuse(w, "too large to hand over (over a million values)");
+  if (*w->kill) return refuse(w, "not handed over: the run is over its budget");
   switch (lua_type(L, index)) {
   case LUA_TNONE:
   case LUA_TNIL: clua_pack_op(w->pack, CLUA_OP_NIL); return true;
@@ -226,7 +245,7 @@ static bool pack_value(lua_State *L, int index, walker *w, int depth) {
 }
 
 bool clua_pack_value(lua_State *L, int index, clua_pack *pack, char *problem, size_t capacity) {
-  walker w = { .pack = pack, .problem = problem, .capacity = capacity };
+  walker w = { .pack = pack, .kill = &vm_of(L)->kill, .problem = problem, .capacity = capacity };
   size_t start = pack->count;
   int top = lua_gettop(L);
   bool is_fine = pack_value(L, lua_absindex(L, index), &w, 0);

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "internal.h"
 
 #include <string.h>
@@ -94,16 +95,10 @@ static int view_find(lua_State *L) {
     lua_pushinteger(L, from);
     return 1;
   }
-  while ((size_t)(end - start) >= count) {
-    start = memchr(start, text[0], (size_t)(end - start) - count + 1);
-    if (!start) return 0;
-    if (memcmp(start, text, count) == 0) {
-      lua_pushinteger(L, start - box->bytes + 1);
-      return 1;
-    }
-    start++;
-  }
-  return 0;
+  const uint8_t *found = memmem(start, (size_t)(end - start), text, count);
+  if (!found) return 0;
+  lua_pushinteger(L, found - box->bytes + 1);
+  return 1;
 }
 
 // bytes(i, n) → a string

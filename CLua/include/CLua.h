@@ -40,8 +40,10 @@ enum clua_verdict { CLUA_NONE = 0, CLUA_TRUE = 1, CLUA_RETURN_BYTES = 2, CLUA_RE
 typedef int32_t (*clua_native)(lua_State *L);
 
 void *clua_context(lua_State *L);
-// What CLUA_RETURN and CLUA_RAISE read: values, or one error table.
-clua_pack *clua_outgoing(lua_State *L);
+// What CLUA_RETURN and CLUA_RAISE read: values, or one error table. Taken empty and put back written, because a
+// finalizer that runs while it is written may be a native too.
+clua_pack clua_take_outgoing(lua_State *L);
+void clua_put_outgoing(lua_State *L, clua_pack pack);
 // What CLUA_RETURN_BYTES pushes; a copy is taken, because the source may go before the push.
 void clua_return_bytes(lua_State *L, const void *bytes, size_t count);
 // `file:line: ` of the Lua code that called the native, into a buffer; its length.
@@ -70,9 +72,9 @@ typedef struct clua_limits {
 } clua_limits;
 
 clua_vm *clua_open(clua_limits limits, bool trusted, void *context);
-void clua_close(clua_vm *vm);
-// From the next run on.
+// From now on: a run that is under way is measured by them too.
 void clua_set_limits(clua_vm *vm, clua_limits limits);
+void clua_close(clua_vm *vm);
 size_t clua_memory_used(const clua_vm *vm);
 size_t clua_memory_peak(const clua_vm *vm);
 bool clua_is_running(const clua_vm *vm);
@@ -104,16 +106,21 @@ typedef struct clua_failure {
   clua_pack traceback;   // raw text
   clua_pack value;       // ops: the error value where it is plain data; empty otherwise
   clua_ref ref;          // the error value itself; the taker releases it
+  char place[160];       // `file:line: ` of the author's line it was raised at, whatever the message says; may be empty
 } clua_failure;
 clua_failure *clua_failure_of(clua_vm *vm);
 
 // ---- threads: pooled coroutines that runs happen in
+
+enum clua_thread_state { CLUA_IDLE = 0, CLUA_RUNNING, CLUA_WAITING };
 
 typedef struct clua_thread {
   clua_vm *vm;
   lua_State *L;
   clua_ref ref;
   int results;
+  int failure;                    // the status a run ended with, where it raised
+  enum clua_thread_state state;
   void *host;
 } clua_thread;
 
@@ -121,8 +128,6 @@ enum clua_status { CLUA_FINISHED = 0, CLUA_PARKED = 1, CLUA_FAILED = 2 };
 
 clua_thread *clua_thread_new(clua_vm *vm, void *host);
 void clua_thread_free(clua_thread *thread);
-// Frees what is ours of a thread whose VM may be gone already; the coroutine is the VM's.
-void clua_thread_drop(clua_thread *thread);
 clua_thread *clua_current(const clua_vm *vm);
 enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_pack *arguments);
 enum clua_status clua_deliver(

@@ -78,10 +78,17 @@ public struct LuaCall {
   }
 
   public func returns(_ write: (inout LuaPack) -> Void) -> Int32 {
-    var pack = LuaPack(clua_outgoing(state))
-    clua_pack_clear(pack.pack)
-    write(&pack)
+    outgoing(write)
     return Int32(CLUA_RETURN.rawValue)
+  }
+
+  private func outgoing(_ write: (inout LuaPack) -> Void) {
+    var raw = clua_take_outgoing(state)
+    withUnsafeMutablePointer(to: &raw) { pointer in
+      var pack = LuaPack(pointer)
+      write(&pack)
+    }
+    clua_put_outgoing(state, raw)
   }
 
   /// Raises an error table. One of kind `usage` is the caller's mistake and says where it was made.
@@ -92,9 +99,7 @@ public struct LuaCall {
       let count = clua_where(state, 1, &buffer, buffer.count)
       place = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
-    var pack = LuaPack(clua_outgoing(state))
-    clua_pack_clear(pack.pack)
-    pack.error(LuaError(kind: .runtime, message: place + message, value: ["kind": LuaValue(kind)]))
+    outgoing { $0.error(LuaError(kind: .runtime, message: place + message, value: ["kind": LuaValue(kind)])) }
     return Int32(CLUA_RAISE.rawValue)
   }
 }

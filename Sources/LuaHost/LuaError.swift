@@ -19,6 +19,9 @@ public struct LuaError: Error, Sendable, CustomStringConvertible {
   /// With `file:line: ` in front where Lua knows it.
   public var message: String
   public var traceback: String?
+  /// `file:line` of the author's line it was raised at, or that a budget ended, whatever the message says; nil where
+  /// there is none.
+  public var location: String?
   /// The error value where it is plain data other than a text.
   public var value: LuaValue?
 
@@ -44,12 +47,15 @@ extension LuaError {
     default: kind = .runtime
     }
     let traceback = failure.pointee.traceback.text
+    let place = withUnsafeBytes(of: failure.pointee.place) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     let value = failure.pointee.value.count > 0 ? LuaPackReader.values(failure.pointee.value).first : nil
     let ref = LuaRef(failure.pointee.ref)
     failure.pointee.ref = 0
-    let error = LuaError(
+    var error = LuaError(
       kind: kind, message: failure.pointee.message.text, traceback: traceback.isEmpty ? nil : traceback,
       value: value?.bytes == nil ? value : nil)
+    // C writes it as messages have it, with ": " at its end.
+    error.location = place.isEmpty ? nil : String(place.dropLast(2))
     return (error, ref)
   }
 }

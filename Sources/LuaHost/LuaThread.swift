@@ -10,20 +10,24 @@ public enum LuaRunStatus: Sendable {
 }
 
 /// A coroutine that runs happen in; reused, so that a run that never waits allocates nothing.
+///
+/// Keeps its VM alive, and goes on the thread the VM belongs to.
 public final class LuaThread {
-  var raw: UnsafeMutablePointer<clua_thread>!
-  /// Whatever the host keeps with it. Not held: an owner that holds its thread, as owners do, would never be freed.
+  let raw: UnsafeMutablePointer<clua_thread>
+  /// Whatever the host finds by it in a native. Not retained, as a rule it is what holds the thread: whoever sets it
+  /// takes it away when it goes.
   public unowned(unsafe) var owner: AnyObject?
+  private let vm: LuaVM
 
-  init?(_ vm: OpaquePointer) {
-    guard let raw = clua_thread_new(vm, nil) else { return nil }
+  init?(_ vm: LuaVM) {
+    guard let raw = clua_thread_new(vm.raw, nil) else { return nil }
     self.raw = raw
+    self.vm = vm
     raw.pointee.host = Unmanaged.passUnretained(self).toOpaque()
   }
 
   deinit {
-    // The coroutine itself goes with its VM, or has gone with `LuaVM.free`.
-    if let raw { clua_thread_drop(raw) }
+    clua_thread_free(raw)
   }
 
   /// How many values the run returned.
@@ -51,7 +55,7 @@ public final class LuaThread {
     LuaError.taken(from: raw.pointee.vm)
   }
 
-  /// Ends what the thread is doing: pending `<close>` handlers run.
+  /// Ends what the thread is doing: pending `<close>` handlers run, and cannot wait.
   public func abandon() { clua_abandon(raw) }
 
   /// Where a parked run stands.

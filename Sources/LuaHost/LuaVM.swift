@@ -12,9 +12,11 @@ public struct LuaLimits: Sendable {
     self.time = time
   }
 
-  var raw: clua_limits {
+  fileprivate var raw: clua_limits {
     let (seconds, attoseconds) = time.components
-    return clua_limits(memory: memory, time: UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000))
+    // Longer than three centuries is no limit; a time that is not positive is one nobody can keep.
+    let nanoseconds = seconds > 10_000_000_000 ? 0 : max(0, seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    return clua_limits(memory: max(0, memory), time: UInt64(nanoseconds))
   }
 }
 
@@ -35,9 +37,16 @@ public final class LuaVM {
       throw LuaError(kind: .memory, message: "script_memory of \(limits.memory) bytes is too small for Lua's libraries")
     }
     self.raw = raw
+    self.limits = limits
+  }
+
+  /// What the VM may use, from the moment it is set: a memory limit under what is in use ends the next run that needs more.
+  public var limits: LuaLimits {
+    didSet { clua_set_limits(raw, limits.raw) }
   }
 
   deinit {
+    precondition(!clua_is_running(raw), "a LuaVM was released while Lua code was running in it")
     clua_close(raw)
   }
 
@@ -51,9 +60,6 @@ public final class LuaVM {
 
   /// A full collection.
   public func collect() { clua_collect(raw) }
-
-  /// Other limits from the next run on.
-  public func setLimits(_ limits: LuaLimits) { clua_set_limits(raw, limits.raw) }
 
   // Values
 
@@ -108,7 +114,7 @@ public final class LuaVM {
   public func makeObject(tag: UInt32) throws(LuaError) -> LuaObject {
     var box: UnsafeMutablePointer<clua_object_box>?
     let ref = try checked(clua_new_object(raw, tag, &box))
-    return LuaObject(ref: ref, box: box!)
+    return LuaObject(ref: ref, box: box!, vm: self)
   }
 
   // Calls that cannot wait
@@ -131,12 +137,8 @@ public final class LuaVM {
 
   // Runs
 
-  public func makeThread() -> LuaThread? { LuaThread(raw) }
-
-  public func free(_ thread: LuaThread) {
-    clua_thread_free(thread.raw)
-    thread.raw = nil
-  }
+  /// nil where there is no memory for one.
+  public func makeThread() -> LuaThread? { LuaThread(self) }
 
   /// The thread of the run that executes now.
   public var currentThread: LuaThread? {
@@ -206,10 +208,13 @@ public final class LuaVM {
 public struct LuaObject {
   public let ref: LuaRef
   private let box: UnsafeMutablePointer<clua_object_box>
+  /// The box is memory of the VM's.
+  private let vm: LuaVM
 
-  init(ref: LuaRef, box: UnsafeMutablePointer<clua_object_box>) {
+  init(ref: LuaRef, box: UnsafeMutablePointer<clua_object_box>, vm: LuaVM) {
     self.ref = ref
     self.box = box
+    self.vm = vm
   }
 
   /// nil makes natives answer as for an object that is over. Valid while ``ref`` is held.

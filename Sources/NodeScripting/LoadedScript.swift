@@ -68,7 +68,7 @@ package final class LoadedScript {
     arguments = try Self.arguments(runtime, glue, table, options.arguments, source)
     configuration = try Self.configuration(of: declaration, options, source)
     // The top level ran under its caller's limits: only now is it known what the script asks for.
-    runtime.vm.setLimits(LuaLimits(memory: configuration.scriptMemory, time: configuration.scriptTime))
+    runtime.vm.limits = LuaLimits(memory: configuration.scriptMemory, time: configuration.scriptTime)
   }
 
   func has(_ name: String) -> Bool { declaration.hooks.contains(name) }

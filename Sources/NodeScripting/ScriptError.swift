@@ -65,44 +65,17 @@ extension ScriptError {
   /// A Lua error with the place split off its message, as one of ours.
   init(_ error: LuaError, code: Code = .script, hook: String? = nil, peer: String? = nil) {
     let (place, message) = Self.split(error.message)
-    // An error table has no place of its own; its stack has.
-    let location = place ?? error.traceback.flatMap(Self.firstPlace)
     let overBudget = error.kind == .time || error.kind == .memory
     let kind = error.value?.table?["kind"].text
     self.init(
       code: overBudget ? .budget : code, kind: overBudget ? "budget" : kind ?? "script", message: message,
-      location: location ?? error.traceback.flatMap(Self.place), hook: hook, peer: peer, traceback: error.traceback,
-      value: error.value)
-  }
-
-  /// Where the script's own code was, for an error that the host or the shipped Lua raised: the newest line of the
-  /// traceback with a place that is not theirs.
-  static func place(in traceback: String) -> String? {
-    for line in traceback.split(separator: "\n") {
-      let frame = line.drop { $0 == "\t" || $0 == " " }
-      guard let end = frame.firstRange(of: ": in ")?.lowerBound, let colon = frame[..<end].lastIndex(of: ":") else { continue }
-      let number = frame[frame.index(after: colon)..<end]
-      guard !number.isEmpty, number.utf8.allSatisfy({ $0 >= 48 && $0 <= 57 }) else { continue }
-      if !frame.hasPrefix("moonpeer."), !frame.hasPrefix("[") { return String(frame[..<end]) }
-    }
-    return nil
+      location: place ?? error.location, hook: hook, peer: peer, traceback: error.traceback, value: error.value)
   }
 
   /// The first of several mistakes found at once.
   init(_ problem: ScriptProblem, of count: Int) {
     let more = count > 1 ? " (and \(count - 1) more; moonpeer check lists all)" : ""
     self.init(code: .load, message: problem.message + more, location: problem.location)
-  }
-
-  /// Where the innermost of the script's own functions stands in a traceback; nil where all is ours.
-  static func firstPlace(in traceback: String) -> String? {
-    for line in traceback.split(separator: "\n").dropFirst() {
-      let entry = line.drop { $0 == "\t" || $0 == " " }
-      guard !entry.hasPrefix("["), !entry.hasPrefix("moonpeer."), !entry.hasPrefix("(...") else { continue }
-      // `dir/echo.lua:12: in …`, in the form that `split` reads.
-      if let place = split(String(entry)).location { return place }
-    }
-    return nil
   }
 
   /// `dir/echo.lua:12: text` → (`dir/echo.lua:12`, `text`); a message without a place stays whole.

@@ -71,7 +71,6 @@ package final class ScriptRuntime {
 
   func takeTask(_ purpose: RunPurpose) -> ScriptTask {
     let task = idle.popLast() ?? ScriptTask(thread: vm.makeThread()!)
-    task.thread.owner = task
     task.purpose = purpose
     task.isLive = true
     return task
@@ -80,12 +79,7 @@ package final class ScriptRuntime {
   func recycle(_ task: ScriptTask) {
     if task.id != 0 { tasks[task.id] = nil }
     task.reset()
-    if idle.count < Self.idleLimit, !isStopped {
-      idle.append(task)
-    } else {
-      task.thread.owner = nil
-      vm.free(task.thread)
-    }
+    if idle.count < Self.idleLimit, !isStopped { idle.append(task) }
   }
 
   func identify(_ task: ScriptTask) -> Int64 {
@@ -216,7 +210,6 @@ package final class ScriptRuntime {
     }
     parked.removeAll()
     tasks.removeAll()
-    for task in idle { vm.free(task.thread) }
     idle.removeAll()
     hooks = nil
     extra = nil

@@ -46,6 +46,11 @@ package final class ScriptTask {
 
   init(thread: LuaThread) {
     self.thread = thread
+    thread.owner = self
+  }
+
+  deinit {
+    thread.owner = nil
   }
 
   /// Back to what a fresh task is, keeping the coroutine.

@@ -1,0 +1,76 @@
+#include "internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// Where code stands, read from the stack alone: luaL_traceback makes Lua strings, which raises where memory ran out.
+
+enum { FIRST_LEVELS = 10, LAST_LEVELS = 11 };
+
+static void line_of(lua_State *L, lua_Debug *info, clua_pack *text) {
+  char line[256];
+  int count;
+  lua_getinfo(L, "Slnt", info);
+  if (info->currentline > 0) count = snprintf(line, sizeof line, "\n\t%s:%d: in ", info->short_src, info->currentline);
+  else count = snprintf(line, sizeof line, "\n\t%s: in ", info->short_src);
+  clua_pack_append(text, line, (size_t)count);
+  if (*info->namewhat) {
+    const char *what = strcmp(info->namewhat, "global") == 0 ? "function" : info->namewhat;
+    count = snprintf(line, sizeof line, "%s '%.120s'", what, info->name);
+  } else if (*info->what == 'm') {
+    count = snprintf(line, sizeof line, "main chunk");
+  } else if (*info->what == 'C') {
+    count = snprintf(line, sizeof line, "?");
+  } else {
+    count = snprintf(line, sizeof line, "function <%s:%d>", info->short_src, info->linedefined);
+  }
+  clua_pack_append(text, line, (size_t)count);
+  if (info->istailcall) clua_pack_append(text, "\n\t(...tail calls...)", 21);
+}
+
+static int depth_of(lua_State *L) {
+  lua_Debug info;
+  int low = 0, high = 1;
+  while (lua_getstack(L, high, &info)) {
+    low = high;
+    high *= 2;
+  }
+  while (low < high) {
+    int middle = (low + high) / 2;
+    if (lua_getstack(L, middle, &info)) low = middle + 1;
+    else high = middle;
+  }
+  return high;
+}
+
+void clua_trace(lua_State *L, int level, clua_pack *text) {
+  lua_Debug info;
+  int depth = depth_of(L);
+  bool is_long = depth - level > FIRST_LEVELS + LAST_LEVELS;
+  clua_pack_text(text, "stack traceback:", 16);
+  for (int first = level; lua_getstack(L, level, &info); level++) {
+    if (is_long && level - first == FIRST_LEVELS) {
+      char line[64];
+      int skipped = depth - level - LAST_LEVELS;
+      int count = snprintf(line, sizeof line, "\n\t...\t(skipping %d levels)", skipped);
+      clua_pack_append(text, line, (size_t)count);
+      level += skipped;
+      if (!lua_getstack(L, level, &info)) return;
+    }
+    line_of(L, &info, text);
+  }
+}
+
+// `file:line: ` of the first level at or above `level` that is the author's: Lua code with a line, past C functions and
+// the shipped Lua.
+size_t clua_place(lua_State *L, int level, char *buffer, size_t capacity) {
+  lua_Debug info;
+  for (; lua_getstack(L, level, &info); level++) {
+    if (!lua_getinfo(L, "Sl", &info) || info.currentline <= 0) continue;
+    if (strncmp(info.source, "=moonpeer.", 10) == 0) continue;
+    int count = snprintf(buffer, capacity, "%s:%d: ", info.short_src, info.currentline);
+    return count < 0 ? 0 : (size_t)count < capacity ? (size_t)count : capacity - 1;
+  }
+  if (capacity) buffer[0] = 0;
+  return 0;
+}
