@@ -49,6 +49,7 @@ struct clua_vm {
   char raise_place[160];
   clua_ref object_metatable, error_metatable, view;
   clua_view_box *view_box;
+  bool is_view_of_run;
 
   // Shared with the watchdog.
   _Atomic uint64_t time_limit;

@@ -38,7 +38,11 @@ void clua_leave(clua_vm *vm, const clua_frame *frame) {
   clua_swap_current_vm(frame->previous);
   vm->is_pushing = false;
   vm->failing = 0;
-  if (vm->view_box) vm->view_box->bytes = NULL;
+  // A native showed it: its bytes are the run's, at most.
+  if (__builtin_expect(vm->is_view_of_run, 0)) {
+    vm->is_view_of_run = false;
+    clua_clear_view(vm);
+  }
   if (__builtin_expect(vm->kill, 0)) clua_disarm(vm, left);
 }
 

@@ -150,6 +150,7 @@ void clua_open_view(clua_vm *vm, lua_State *L) {
 void clua_set_view(clua_vm *vm, const void *bytes, size_t count) {
   static const uint8_t nothing = 0;
   vm->view_box->bytes = bytes ? bytes : &nothing;
+  vm->is_view_of_run = vm->running != NULL;
   vm->view_box->count = count;
 }
 
