@@ -80,7 +80,7 @@ struct SandboxTests {
     #expect(try machine.run("return load('return x', 'c', nil, {})()") == [nil])
     #expect(try machine.run("local n = 0 return load(function() n = n + 1 return ({ 'return ', '7' })[n] end)()") == [7])
     let wrong = try machine.run("return load('return +', '=mine')")
-    #expect(wrong == [nil, "mine:1: unexpected symbol near <eof>"])
+    #expect(wrong == [nil, "mine:1: unexpected symbol near '+'"])
   }
 
   @Test func `The replaced functions do what Lua's do`() throws {
