@@ -100,14 +100,15 @@ import Testing
     #expect(!run.output.contains("solo"))
   }
 
-  @Test func `stops at Ctrl-C with what it has, and 130`() async throws {
+  @Test(arguments: [(SIGINT, 130, "interrupted"), (SIGTERM, 143, "terminated")])
+  func `stops at a signal with what it has`(signal: Int32, status: Int32, word: String) async throws {
     let folder = try Folder(["scenario.lua": Scripts.scenarios([("short", ""), ("endless", "net:sleep(50)")])])
-    let program = try Program(["test", "scenario.lua", "--junit", "out.xml"], in: folder)
-    _ = try await program.outputLine("short")
-    program.signal(SIGINT)
+    let program = try Program(["test", "scenario.lua", "--junit", "out.xml", "--show-logs"], in: folder)
+    _ = try await program.errorLine("scenario: endless")
+    program.signal(signal)
     let run = try await program.finish()
-    #expect(run.status == 130, "\(run)")
-    #expect(run.output.contains("1 scenario: 1 passed"), "\(run)")
+    #expect(run.status == status, "\(run)")
+    #expect(run.output.contains("\(word) during: endless\n1 scenario: 1 passed"), "\(run)")
     #expect(try folder.read("out.xml").contains("name=\"short\""))
   }
 

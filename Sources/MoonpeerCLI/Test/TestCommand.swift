@@ -74,9 +74,9 @@ struct TestCommand: AsyncParsableCommand {
     for file in files {
       do throws(ScenarioError) {
         let results = try await runner.run(file) { event in
+          reporter.report(event)
           // Says whose logs follow.
           if case .started(let name, _, _) = event { logger?.notice("scenario: \(name)") }
-          reporter.report(event)
         }
         if failFast, results.contains(where: { !$0.hasPassed }) { break }
       } catch {
