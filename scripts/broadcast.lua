@@ -1,6 +1,8 @@
 -- Gossip: what one node publishes reaches every node once, over whatever connections there are.
 -- Every node hands on what is new to it to all neighbours but the one it came from; what it has seen before ends there.
--- So the flood goes round a ring or through a mesh and dies out.
+-- So the flood goes round a ring or through a mesh and dies out. Two of them, the second of which says something:
+--   moonpeer run scripts/broadcast.lua --listen 127.0.0.1:4000
+--   moonpeer run scripts/broadcast.lua --set seeds=127.0.0.1:4000 --set announce=hello
 local codec = require "moonpeer.codec"
 local log = require "moonpeer.log"
 
@@ -21,6 +23,14 @@ local function seen(ids, id)
   return false
 end
 
+-- → how many neighbours it went to
+local function publish(node, text)
+  local message = { id = node:random(0, math.maxinteger), hops = 1, text = text }
+  -- It will come back to us, and is no news then.
+  seen(node.state.ids, message.id)
+  return node:broadcast(message)
+end
+
 local function deliver(node, message)
   local state = node.state
   state.heard[#state.heard + 1] = { text = message.text, hops = message.hops }
@@ -35,7 +45,10 @@ return {
 
   codec = codec.struct { { "id", "u64" }, { "hops", "u8" }, { "text", "s2" }, max = "64KiB" },
 
-  args = { seeds = { default = "", help = "addresses of nodes to join, separated by spaces" } },
+  args = {
+    seeds = { default = "", help = "addresses of nodes to join, separated by spaces" },
+    announce = { default = "", help = "a text to publish every five seconds" },
+  },
 
   init = function(node, args)
     node.state.ids = no_identifiers()
@@ -61,13 +74,19 @@ return {
     end
   end,
 
+  timers = {
+    announce = {
+      every = "5s",
+      -- So that nodes that were started together do not all speak at once.
+      jitter = "500ms",
+      run = function(node)
+        if node.args.announce ~= "" then publish(node, node.args.announce) end
+      end,
+    },
+  },
+
   calls = {
-    -- publish(text) → how many neighbours it went to
-    publish = function(node, text)
-      local message = { id = node:random(0, math.maxinteger), hops = 1, text = text }
-      seen(node.state.ids, message.id)
-      return node:broadcast(message)
-    end,
+    publish = publish,
     heard = function(node) return node.state.heard end,
     duplicates = function(node) return node.state.duplicates end,
   },
