@@ -55,6 +55,32 @@ network.scenario("wait: all are served, no faster than the rate", function(net)
   net:expect(took >= 15 / 50, ("15 messages beyond the burst, at 50 a second, took %.3f s"):format(took))
 end)
 
+network.scenario("wait: what waits stays with the sender", function(net)
+  local server = net:node("../rate_limit.lua", { rate = slowly, burst = 3, over = "wait" })
+  local client = net:node "support/terminal.lua"
+  client:eval([[
+    local stream = assert(node:open(...))
+    local state = node.state
+    state.sent = 0
+    -- write() parks while the queue is full, so `sent` stands still when nobody takes anything any more.
+    node:spawn(function()
+      for _ = 1, 10000 do
+        stream:write(("x"):rep(9999) .. "\n")
+        state.sent = state.sent + 1
+      end
+    end)
+  ]], server.address)
+  local before, still
+  net:eventually("the sender is stopped", "10s", function()
+    local sent = client:eval "node.state.sent"
+    still = sent == before and still + 1 or 0
+    before = sent
+    return still == 5 and server:stats().messages_received == 4
+  end)
+  -- The kernel's buffers for the two sockets take some megabytes of the hundred; the server takes none of them.
+  net:expect(before < 3000, ("%d of 10000 lines are gone, and only 4 were handled"):format(before))
+end)
+
 network.scenario("an argument that makes no sense keeps the node from starting", function(net)
   local ok, problem = pcall(net.node, net, "../rate_limit.lua", { over = "panic" })
   net:expect(not ok and tostring(problem):find("over must be wait, drop or disconnect", 1, true), tostring(problem))
