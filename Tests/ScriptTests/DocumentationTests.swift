@@ -12,8 +12,12 @@ import Testing
   @Test(arguments: Document.all) func `Every block of code is of a kind that is checked`(document: Document) {
     #expect(document.problem == nil)
     for block in document.blocks {
-      #expect(Self.languages.contains(block.language), "\(block.testDescription): \"\(block.language)\" is not one of \(Self.languages.sorted())")
-      #expect(block.language != "swift" || block.isExcerpt, "\(block.testDescription): name the file under Tests/External that it is from")
+      #expect(
+        Self.languages.contains(block.language),
+        "\(block.testDescription): \"\(block.language)\" is not one of \(Self.languages.sorted())")
+      #expect(
+        block.language != "swift" || block.isExcerpt,
+        "\(block.testDescription): name the file under Tests/External that it is from")
     }
   }
 
@@ -22,7 +26,9 @@ import Testing
     let name = try #require(block.fileName)
     #expect(Repository.exists(name), "\(block.testDescription): there is no \(name)")
     let text = "\n" + ((try? Repository.text(name)) ?? "") + "\n"
-    #expect(!block.rest.isEmpty && text.contains("\n\(block.rest)\n"), "\(block.testDescription): this is not in \(name):\n\(block.rest)")
+    #expect(
+      !block.rest.isEmpty && text.contains("\n\(block.rest)\n"),
+      "\(block.testDescription): this is not in \(name):\n\(block.rest)")
   }
 
   @Test(.timeLimit(.minutes(3)), arguments: Document.all)

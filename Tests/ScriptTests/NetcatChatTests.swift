@@ -94,7 +94,8 @@ private final class Netcat {
   func closeInput() { try? keyboard.fileHandleForWriting.close() }
 
   func end() {
-    if process.isRunning { process.terminate() }
+    // Without input nc -N hangs up and ends.
+    closeInput()
     folder.remove()
   }
 }

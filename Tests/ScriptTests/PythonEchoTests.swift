@@ -28,7 +28,9 @@ import Testing
     try await talk(length, arguments: [:], max: length.defaultMax)
   }
 
-  @Test(.timeLimit(.minutes(3)), arguments: lengths) func `A frame over the script's own maximum ends the connection`(length: Length) async throws {
+  @Test(.timeLimit(.minutes(3)), arguments: lengths) func `A frame over the script's own maximum ends the connection`(
+    length: Length
+  ) async throws {
     try await talk(length, arguments: ["max": 250], max: 250)
   }
 
@@ -37,7 +39,8 @@ import Testing
     let arguments = arguments.merging(["width": LuaValue(length.width), "endian": LuaValue(length.endian)]) { $1 }
     try await withScript("scripts/echo.lua", arguments) { node, port in
       let client = Repository.path("Tests/ScriptTests/clients/echo_client.py")
-      let said = try await python.expect([client, port, length.width, length.endian, "\(max)", "\(length.capacity)"], seconds: 120)
+      let said = try await python.expect(
+        [client, port, length.width, length.endian, "\(max)", "\(length.capacity)"], seconds: 120)
       #expect(said.split(separator: "\n").count == 11, "\(said)")
       let refused = await node.node.heuristics().decodeErrors
       let expected: UInt64 = (max < length.capacity ? 3 : 0) + (length.width == "varint" ? 2 : 0)

@@ -20,7 +20,8 @@ enum Repository {
 
   /// The scripts that a node loads: `scripts/echo.lua` and so on.
   static let scripts = luaFiles(in: "scripts").map { "scripts/\($0)" }
-  static let examples = names(in: "examples").map { "examples/\($0)" }
+  /// The folders of the examples.
+  static let examples = names(in: "examples").filter { !$0.contains(".") }.map { "examples/\($0)" }
   /// Every scenario file there is.
   static let scenarioFiles =
     luaFiles(in: "scripts/scenarios").map { "scripts/scenarios/\($0)" } + examples.map { "\($0)/scenario.lua" }
