@@ -139,8 +139,8 @@ package final class LoadedScript {
   private static func makeRuntime(
     _ source: ScriptSource, _ options: ScriptOptions, _ environment: NodeEnvironment
   ) throws(ScriptError) -> ScriptRuntime {
-    var limits = NodeConfiguration()
     // What the script itself asks for is not known yet; what its caller sets is.
+    var limits = options.defaults
     for (key, value) in options.configuration where key.hasPrefix("script_") { try? limits.set(key, to: value) }
     var logger = environment.logger
     logger[metadataKey: "node"] = "\(options.name ?? source.fileName)"

@@ -12,8 +12,13 @@ final class Machine {
   ) throws {
     anchor = .allocate(capacity: 1)
     anchor.initialize(to: nil)
-    vm = try LuaVM(
-      limits: LuaLimits(memory: memory, time: time), libraries: libraries, context: UnsafeMutableRawPointer(anchor))
+    do throws(LuaError) {
+      vm = try LuaVM(
+        limits: LuaLimits(memory: memory, time: time), libraries: libraries, context: UnsafeMutableRawPointer(anchor))
+    } catch {
+      anchor.deallocate()
+      throw error
+    }
     anchor.pointee = Unmanaged.passUnretained(self)
     let globals = try vm.globals()
     for (name, native) in natives { try vm.setNative(globals, name, native) }

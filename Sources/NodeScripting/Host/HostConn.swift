@@ -40,6 +40,8 @@ enum HostConn {
       return over(call, "abort") { call in call.returns { $0.boolean(false) } }
     }
     let wasOpen = side.connection.isOpen
+    // A decoder may be what asks: the bytes it looks at go with the connection.
+    side.runtime.vm.clearView()
     side.connection.abort(DisconnectReason(.local))
     return call.returns { $0.boolean(wasOpen) }
   }
