@@ -26,6 +26,8 @@ package final class ConnectionScript {
   var runs: [ScriptTask] = []
   var handshakeRun: ScriptTask?
   var disconnectRun: ScriptTask?
+  /// `on_disconnect`, until it starts.
+  var startDisconnect: (() -> Void)?
   private(set) var isForgotten = false
 
   init(connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
@@ -102,6 +104,7 @@ package final class ConnectionScript {
   func forget() {
     guard !isForgotten else { return }
     isForgotten = true
+    startDisconnect = nil
     endRuns(because: .closed(address), sticky: true)
     object.setPointer(nil)
     let vm = runtime.vm
@@ -109,6 +112,13 @@ package final class ConnectionScript {
     vm.release(handle)
     if let loop { vm.release(loop) }
     connection.owner = nil
+  }
+
+  /// Starts `on_disconnect` if it has not started.
+  func takeStartDisconnect() {
+    guard let start = startDisconnect else { return }
+    startDisconnect = nil
+    start()
   }
 
   /// Raises `error` in every run that is parked, but for the one that handles the end itself.

@@ -114,16 +114,14 @@ package final class ScriptHooks: NodeHooks {
     side.endRuns(because: .closed(side.address), sticky: false)
     guard let function = script.function("on_disconnect") else { return completion() }
     // The script ended it: one run at a time, each with a budget of its own, so after the one that is running.
-    guard !runtime.vm.isRunning else {
-      return runtime.scheduler.defer { [self] in runDisconnect(function, side, reason, completion) }
-    }
-    runDisconnect(function, side, reason, completion)
+    side.startDisconnect = { [self] in runDisconnect(function, side, reason, completion) }
+    guard runtime.vm.isRunning else { return side.takeStartDisconnect() }
+    runtime.scheduler.defer { side.takeStartDisconnect() }
   }
 
   private func runDisconnect(
     _ function: LuaRef, _ side: ConnectionScript, _ reason: DisconnectReason, _ completion: @escaping () -> Void
   ) {
-    guard !side.isForgotten else { return completion() }
     side.disconnectRun = side.run(
       function, .onDisconnect,
       more: { pack in
@@ -145,6 +143,8 @@ package final class ScriptHooks: NodeHooks {
   }
 
   package func cancel(_ hook: HookName, _ connection: Connection?, because error: NodeError) {
+    // A loop that was busy for so long may not have come to it yet; that it starts is promised.
+    if hook == .onDisconnect { connection.flatMap(ConnectionScript.of)?.takeStartDisconnect() }
     let run: ScriptTask?
     switch hook {
     case .handshake: run = connection.flatMap(ConnectionScript.of)?.handshakeRun
