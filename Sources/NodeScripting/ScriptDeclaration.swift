@@ -130,7 +130,9 @@ extension ScriptSource {
     let before = code[..<range.lowerBound].last
     let after = code[range.upperBound...].drop { $0 == " " || $0 == "\"" || $0 == "]" }
     let isWhole = before.map { !$0.isLetter && !$0.isNumber && $0 != "_" && $0 != "." } ?? true
-    return isWhole && after.hasPrefix("=") && !after.hasPrefix("==")
+    // `local codec = require …` is not the key `codec`.
+    let isLocal = code[..<range.lowerBound].split(separator: " ").last == "local"
+    return isWhole && !isLocal && after.hasPrefix("=") && !after.hasPrefix("==")
   }
 }
 

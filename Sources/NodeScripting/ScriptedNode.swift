@@ -27,7 +27,7 @@ public final class ScriptedNode: Sendable {
   public let name: String
   /// What the script declares.
   public let declaration: ScriptDeclaration
-  private let hooks: LoopBound<ScriptHooks>
+  let hooks: LoopBound<ScriptHooks>
   private let scheduler: any Scheduler
 
   private init(

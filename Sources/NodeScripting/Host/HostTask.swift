@@ -119,11 +119,14 @@ extension ScriptRuntime {
     task.watchers = []
     let values: [LuaRef]
     let isFinished: Bool
+    var budget: LuaError?
     switch outcome {
     case .finished:
       values = task.thread.resultRefs()
       isFinished = true
-    case .failed:
+    case .failed(let error):
+      // What ended a run over its budget is no value of the script's.
+      if error.code == .budget { budget = error.asLuaError }
       values = task.failure.map { [$0] } ?? []
       task.failure = nil
       isFinished = false
@@ -131,6 +134,7 @@ extension ScriptRuntime {
     for watcher in watchers {
       run(watcher, .task, arguments: { pack in
         pack.boolean(isFinished)
+        if let budget { return pack.error(budget) }
         for value in values { pack.ref(value) }
       }, completion: nil)
       vm.release(watcher)

@@ -74,7 +74,10 @@ local function declare_one(name, given, add)
   local entry = { name = name }
   if not is_options(given) then
     entry.default, entry.type = given, math_type(given) == "float" and "number" or math_type(given) or type(given)
-    if not is_type[entry.type] then add(name, format("a default cannot be %s", text.got(given))) end
+    if not is_type[entry.type] then
+      add(name, format("a default cannot be %s", text.got(given)))
+      entry.default, entry.type = nil, "string"
+    end
     return entry
   end
   for _, key in ipairs(text.sorted_keys(given)) do

@@ -8,7 +8,7 @@
 -- The keys of `config` are Swift's to check.
 local host = ...
 local text, base, args = host.lib.text, host.lib.codec_base, host.lib.args
-local ipairs, math_type, pcall, type = ipairs, math.type, pcall, type
+local ipairs, math_type, pcall, tostring, type = ipairs, math.type, pcall, tostring, type
 local format = string.format
 
 local M = {}
@@ -118,6 +118,18 @@ local function check_types(script, prepared, add)
   end
 end
 
+local plain = { string = true, number = true, boolean = true, table = true }
+
+-- Only that the values can be handed over; what each key takes is Swift's to say.
+local function check_config(config, add)
+  local made = {}
+  for _, key in ipairs(text.sorted_keys(config)) do
+    if plain[type(config[key])] then made[key] = config[key]
+    else add("config." .. tostring(key), "must be a text, a number, true, false or a list, got " .. text.got(config[key])) end
+  end
+  return made
+end
+
 function M.prepare(script)
   local problems = {}
   local function add(key, message, suggestion)
@@ -147,7 +159,7 @@ function M.prepare(script)
   for _, problem in ipairs(wrong) do problems[#problems + 1] = problem end
   prepared.timers = check_timers(prepared.timers or {}, add)
   prepared.calls = prepared.calls or {}
-  prepared.config = prepared.config or {}
+  prepared.config = check_config(prepared.config or {}, add)
   check_calls(prepared.calls, add)
   return prepared, problems
 end

@@ -87,7 +87,13 @@ extension ScriptRuntime {
     do {
       return try load(bytes: source.text, chunkName: "@" + source.path)
     } catch {
-      throw ScriptError(error, code: .load)
+      var error = ScriptError(error, code: .load)
+      // About the whole file, not a line of it.
+      if error.location == nil, error.message.hasPrefix(source.path + ": ") {
+        error.location = source.path
+        error.message.removeFirst(source.path.count + 2)
+      }
+      throw error
     }
   }
 
@@ -96,6 +102,9 @@ extension ScriptRuntime {
     var bytes = bytes
     // A byte order mark is skipped, as Lua does for files.
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { bytes.removeFirst(3) }
+    if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
+      throw LuaError(kind: .syntax, message: "\(chunkName.dropFirst()):1: the file is UTF-16 text; save it as UTF-8")
+    }
     if bytes.starts(with: Array("#!".utf8)) {
       bytes.replaceSubrange(0..<2, with: Array("--".utf8))
     }

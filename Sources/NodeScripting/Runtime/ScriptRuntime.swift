@@ -31,10 +31,10 @@ package final class ScriptRuntime {
   private(set) var isStopped = false
 
   private let anchor: UnsafeMutablePointer<Unmanaged<ScriptRuntime>?>
-  private var idle: [ScriptTask] = []
+  private(set) var idle: [ScriptTask] = []
   private var lastTaskID: Int64 = 0
   /// Runs that parked or wait to start, in the order they did; what a stop must end.
-  private var parked: [ObjectIdentifier: ScriptTask] = [:]
+  private(set) var parked: [ObjectIdentifier: ScriptTask] = [:]
 
   /// How many idle coroutines are kept; more than this wait at once only in bursts.
   private static let idleLimit = 64
