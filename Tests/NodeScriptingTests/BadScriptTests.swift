@@ -36,7 +36,7 @@ import Testing
     ("return {\n restore_connection = print }", "bad.lua:2", "restore_connection: is not in this version"),
     ("return {\n codec = 'lines' }", "bad.lua:2", "codec: must be a codec or a function that returns one, got string \"lines\""),
     ("local codec = require 'moonpeer.codec'\nreturn {\n codec = codec.lines }", "bad.lua:3", "codec.lines(…)"),
-    ("local codec = require 'moonpeer.codec'\nreturn { codec = codec.line() }", "bad.lua:2", "nil value (field 'line')"),
+    ("local codec = require 'moonpeer.codec'\nreturn { codec = codec.line() }", "bad.lua:2", "lines"),
     ("local codec = require 'moonpeer.codec'\nreturn { codec = codec.lines { maximum = 5 } }", "bad.lua:2", "unknown option \"maximum\""),
     ("\nlocal x = require 'helpers'", "bad.lua:2", "module \"helpers\" was not found; looked for helpers.lua"),
     ("local x = require 'moonpeer.crypto'", "bad.lua:1", "there is no module \"moonpeer.crypto\"; the shipped ones are moonpeer.codec"),

@@ -15,7 +15,7 @@ import Testing
     """
     local codec = require "moonpeer.codec"
     local function run(message) if message == "bad" then \(Self.endless) end end
-    return { codec = codec.lines(), config = { script_time = "30ms", script_memory = "4MiB" }, \(more) }
+    return { codec = codec.lines(), config = { script_time = "300ms", script_memory = "4MiB" }, \(more) }
     """
   }
 
@@ -59,7 +59,7 @@ import Testing
     ]
     try await withNodes { nodes in
       let server = try await nodes.start(
-        "local codec = require 'moonpeer.codec' return { config = { script_time = '30ms' }, \(codes[hook]!) }")
+        "local codec = require 'moonpeer.codec' return { config = { script_time = '300ms' }, \(codes[hook]!) }")
       let client = try await nodes.start("return {}")
       #expect(
         try await client.lua(
@@ -100,7 +100,7 @@ import Testing
       #expect(start?.code == .budget)
       #expect(start?.hook == "init")
       let load = await failure {
-        _ = try await nodes.load("\n" + Self.endless) { $0.configuration = [("script_time", .string("30ms"))] }
+        _ = try await nodes.load("\n" + Self.endless) { $0.configuration = [("script_time", .string("300ms"))] }
       }
       #expect(load?.code == .budget)
       #expect(load?.location == "test.lua:2")
@@ -117,12 +117,12 @@ import Testing
 
   @Test func `A run that waits is not one run: each part has its own time`() async throws {
     try await withNodes { nodes in
-      let node = try await nodes.start("return { config = { script_time = '60ms' } }")
+      let node = try await nodes.start("return { config = { script_time = '300ms' } }")
       #expect(
         try await node.lua(
           """
           for _ = 1, 8 do
-            local stop = os.clock() + 0.01
+            local stop = os.clock() + 0.05
             while os.clock() < stop do end
             node:sleep(0)
           end
@@ -165,7 +165,7 @@ import Testing
         #expect(error?.code == .budget)
         #expect(error?.message.contains("script_memory") == true)
       }
-      #expect(try await node.lua("return #('x'):rep(1 << 20)") == 1_048_576)
+      #expect(try await node.lua("local t = {} for i = 1, 20000 do t[i] = i .. 'x' end return #t") == 20_000)
     }
   }
 }

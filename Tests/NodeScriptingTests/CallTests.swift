@@ -67,7 +67,7 @@ import Testing
   ])
   func `A mistake in a call says what and where`(code: String, words: String) async throws {
     try await withNodes { nodes in
-      _ = try await nodes.start(adder, name: "adder") { $0.configuration = [("script_time", .string("50ms"))] }
+      _ = try await nodes.start(adder, name: "adder") { $0.configuration = [("script_time", .string("300ms"))] }
       _ = try await nodes.start("return {}", name: "silent")
       let caller = try await nodes.start("return {}")
       let error = await failure { try await caller.lua("local x = \(code)") }

@@ -46,6 +46,7 @@ private let lines = "require 'moonpeer.codec'.lines()"
       #expect(try await server.lua("return node.address") == at)
       let client = try await nodes.start("return { codec = \(lines) }")
       try await client.lua("node.state.conn = assert(node:connect(...))", at)
+      try await eventually("both have it") { await server.node.counts.connected == 1 }
       #expect(try await server.lua("return node:stop_listening()") == true)
       #expect(try await server.lua("return node.address") == .nil)
       #expect(try await client.lua("local _, e = node:connect(..., { local_address = '127.0.0.2:0' }) return e.kind", at) == "duplicate")

@@ -102,7 +102,7 @@ import Testing
     try await withNodes { nodes in
       let node = try await nodes.start(
         """
-        return { config = { script_time = "50ms" }, init = function(node)
+        return { config = { script_time = "300ms" }, init = function(node)
           node:spawn(function() while true do pcall(node.sleep, node, "1h") end end)
         end }
         """)
