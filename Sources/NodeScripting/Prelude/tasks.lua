@@ -35,7 +35,10 @@ local function fail(task, cause)
 end
 
 -- Notes an error on its way out and lets it go on: the host logs it, with its traceback, if no one watches the task.
-local Guard = { __close = function(guard, cause) fail(guard.task, cause) end }
+-- What ends a run over its budget is a mark of the host's, and no value to hand on: the host tells it to who watches.
+local Guard = { __close = function(guard, cause)
+  if type(cause) ~= "userdata" then fail(guard.task, cause) end
+end }
 
 local function keep(task, ...)
   task.values, task.state = pack(...), "finished"
