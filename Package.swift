@@ -20,6 +20,7 @@ let package = Package(
     .library(name: "NodeScripting", targets: ["NodeScripting", "LuaHost"]),
     .library(name: "TestNetwork", targets: ["TestNetwork"]),
     .executable(name: "moonpeer", targets: ["MoonpeerCLI"]),
+    .executable(name: "moonpeer-bench", targets: ["Benchmarks"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -59,6 +60,13 @@ let package = Package(
     // Writes the reference, the editor annotations and .luacheckrc: `make api`.
     .executableTarget(
       name: "APIReference", dependencies: ["TestNetwork", "NodeScripting", "NodeCore"], swiftSettings: strict),
+
+    .executableTarget(
+      name: "Benchmarks",
+      dependencies: [
+        "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, engine("NIOPosix"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
 
     .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore"], swiftSettings: strict),

@@ -1,0 +1,59 @@
+import ArgumentParser
+import Foundation
+
+/// Measures every case in processes of its own, interleaved with rawloop where a case has a counterpart there.
+@main struct Bench: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "moonpeer-bench",
+    abstract: "Measures Moonpeer, one JSON line per case.",
+    discussion: """
+      Each run is a process of its own, so that CPU seconds and peak memory are that run's. Ratios to rawloop come from \
+      interleaved runs of this call. All traffic stays on 127.0.0.1.
+
+        moonpeer-bench --list
+        moonpeer-bench --case stream-16 --runs 5
+        moonpeer-bench --quick --table docs/PERFORMANCE.md
+      """,
+    subcommands: [Run.self, Worker.self, Dialer.self], defaultSubcommand: Run.self)
+}
+
+struct Run: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(abstract: "Measures (the default).")
+
+  @Option(name: .customLong("case"), help: "Only cases whose name begins like this; may be repeated.")
+  var cases: [String] = []
+  @Option(help: "Runs of each case.") var runs = 5
+  @Option(help: "Seconds a streaming or echoing run sends for.") var seconds = 1.0
+  @Flag(help: "Three short runs and small numbers of nodes and connections.") var quick = false
+  @Flag(help: "Names the cases and ends.") var list = false
+  @Option(help: "rawloop.c, or the built program; by default ../shared/tools/rawloop.c where it is present.")
+  var rawloop: String?
+  @Option(help: "Also writes the table into this Markdown file, between its markers.") var table: String?
+
+  func run() async throws {
+    if list {
+      for one in Case.all { print(one.name, "-", one.summary) }
+      return
+    }
+    guard runs >= 1, seconds > 0 else { throw ValidationError("--runs and --seconds must be more than 0") }
+    let chosen = Case.all.filter { one in cases.isEmpty || cases.contains { one.name.hasPrefix($0) } }
+    guard !chosen.isEmpty else { throw ValidationError("no case is called so; --list names them") }
+    let raw = try RawLoop.find(rawloop)
+    let scale = Scale(runs: quick ? 3 : runs, seconds: quick ? 0.3 : seconds, isQuick: quick)
+    var reports: [Report] = []
+    for one in chosen {
+      let report = try one.measure(scale, raw)
+      print(report.json)
+      fflush(nil)
+      reports.append(report)
+    }
+    if let table { try Table(reports, scale).write(into: table) }
+  }
+}
+
+/// How much work a run is.
+struct Scale {
+  var runs: Int
+  var seconds: Double
+  var isQuick: Bool
+}

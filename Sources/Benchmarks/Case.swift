@@ -1,0 +1,84 @@
+import Foundation
+
+/// One thing that is measured.
+struct Case: Sendable {
+  /// What a run's figure is, and whether more of it is better.
+  enum Unit: String, Sendable {
+    case messages = "messages/s"
+    case roundTrips = "round trips/s"
+    case bytes = "bytes/s"
+    case connections = "connections/s"
+    case microseconds = "µs"
+    case milliseconds = "ms"
+    case memory = "bytes"
+
+    var isRate: Bool {
+      switch self {
+      case .messages, .roundTrips, .bytes, .connections: true
+      case .microseconds, .milliseconds, .memory: false
+      }
+    }
+  }
+
+  var name: String
+  var summary: String
+  var unit: Unit
+  var parameters: Parameters
+  /// What a run does; its process ends after it.
+  var body: @Sendable (Parameters) async throws -> Measurement
+  /// rawloop's words for the same work, where there is any; the last one, its seconds, is added.
+  var rawloop: [String]?
+
+  static let all: [Case] =
+    StreamCase.cases + EchoCase.cases + SendersCase.cases + ConnectCase.cases + AcceptCase.cases + IdleCase.cases
+    + NodeCase.cases + ChainCase.cases
+
+  static func named(_ name: String) -> Case? { all.first { $0.name == name } }
+}
+
+/// What a case is about; a run gets it as it stands here but for the scale.
+struct Parameters: Sendable, Codable {
+  enum Hooks: String, Sendable, Codable { case lua, swift }
+  var hooks = Hooks.lua
+  /// Bytes of a message.
+  var size = 16
+  var connections = 1
+  var nodes = 2
+  var loops = 2
+  var codec = "length_prefixed"
+  var seconds = 1.0
+  /// Divides the large counts in a quick run.
+  var divisor = 1
+}
+
+/// What one run found.
+struct Measurement: Codable {
+  /// In the case's unit.
+  var value: Double
+  /// Other figures, by name.
+  var more: [String: Double] = [:]
+  /// Messages that were sent, received and found in order; the run fails where they differ.
+  var checked = 0
+}
+
+/// What a worker prints.
+struct RunResult: Codable {
+  var measurement: Measurement
+  var cpuSeconds: Double
+  var peakMemory: Int
+}
+
+extension Case {
+  func measure(_ scale: Scale, _ raw: RawLoop?) throws -> Report {
+    var given = parameters
+    given.seconds = scale.seconds
+    given.divisor = scale.isQuick ? 10 : 1
+    var results: [RunResult] = []
+    var rawValues: [Double] = []
+    for _ in 0..<scale.runs {
+      results.append(try Subprocess.worker(name, given))
+      if let raw, let rawloop { rawValues.append(try raw.run(rawloop, seconds: scale.seconds, unit: unit)) }
+    }
+    return Report(self, given, results, rawValues)
+  }
+}

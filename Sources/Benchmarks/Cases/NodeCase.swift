@@ -1,0 +1,52 @@
+import LuaHost
+import NodeCore
+import NodeEngine
+import NodeScripting
+
+/// What a node costs: to start, and to have.
+enum NodeCase {
+  static let cases: [Case] = [
+    Case(
+      name: "node-memory", summary: "memory per listening node with all hooks, of 1,000", unit: .memory,
+      parameters: Parameters(nodes: 1000, loops: 1), body: memory),
+    Case(
+      name: "node-start", summary: "starting a node with all hooks", unit: .microseconds,
+      parameters: Parameters(nodes: 1000, loops: 1), body: start),
+  ]
+
+  static let script = """
+    local codec = require "moonpeer.codec"
+    return {
+      codec = codec.length_prefixed(),
+      init = function(node) node.state.count = 0 end,
+      handshake = function() end,
+      on_connect = function() end,
+      process_message = function(node) node.state.count = node.state.count + 1 end,
+      on_disconnect = function() end,
+      on_shutdown = function() end,
+      calls = { count = function(node) return node.state.count end },
+    }
+    """
+
+  private static func many(_ parameters: Parameters) async throws -> (seconds: Double, memory: Int, count: Int, kept: [ScriptedNode]) {
+    let nodes = Nodes(loops: parameters.loops)
+    var kept: [ScriptedNode] = []
+    for _ in 0..<20 { kept.append(try await nodes.lua(script)) }
+    let before = Machine.memory
+    let count = parameters.nodes / parameters.divisor
+    let start = Machine.seconds
+    for _ in 0..<count { kept.append(try await nodes.lua(script)) }
+    let elapsed = Machine.seconds - start
+    return (elapsed, Machine.memory - before, count, kept)
+  }
+
+  static func memory(_ parameters: Parameters) async throws -> Measurement {
+    let made = try await many(parameters)
+    return Measurement(value: Double(made.memory) / Double(made.count), checked: made.kept.count)
+  }
+
+  static func start(_ parameters: Parameters) async throws -> Measurement {
+    let made = try await many(parameters)
+    return Measurement(value: made.seconds / Double(made.count) * 1e6, checked: made.kept.count)
+  }
+}

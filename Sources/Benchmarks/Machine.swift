@@ -1,0 +1,44 @@
+import Foundation
+
+/// What the figures were taken on, and what this process has used.
+enum Machine {
+  static var date: String { ISO8601DateFormatter.string(from: Date(), timeZone: .gmt, formatOptions: .withFullDate) }
+
+  static var description: String {
+    let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
+    let model = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+    return "\(model ?? "an unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores"
+  }
+
+  static var cpuSeconds: Double {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
+  }
+
+  /// Bytes resident now, and at most so far.
+  static var memory: Int { status("VmRSS:") }
+  static var peakMemory: Int { status("VmHWM:") }
+
+  private static func status(_ key: String) -> Int {
+    let lines = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8))?.split(separator: "\n") ?? []
+    let words = lines.first { $0.hasPrefix(key) }?.split(whereSeparator: \.isWhitespace)
+    return (words.flatMap { $0.count > 1 ? Int($0[1]) : nil } ?? 0) * 1024
+  }
+
+  static var seconds: Double {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+  }
+
+  /// As many descriptors as are allowed; how many that is.
+  static func raiseDescriptorLimit() -> Int {
+    var limit = rlimit()
+    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    limit.rlim_cur = limit.rlim_max
+    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    return Int(clamping: limit.rlim_cur)
+  }
+}
