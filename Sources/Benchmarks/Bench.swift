@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 
 /// Measures every case in processes of its own, interleaved with rawloop where a case has a counterpart there.
-@main struct Bench: AsyncParsableCommand {
+@main struct Bench: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "moonpeer-bench",
     abstract: "Measures Moonpeer, one JSON line per case.",
@@ -17,7 +17,7 @@ import Foundation
     subcommands: [Run.self, Worker.self, Dialer.self], defaultSubcommand: Run.self)
 }
 
-struct Run: AsyncParsableCommand {
+struct Run: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "Measures (the default).")
 
   @Option(name: .customLong("case"), help: "Only cases whose name begins like this; may be repeated.")
@@ -30,7 +30,7 @@ struct Run: AsyncParsableCommand {
   var rawloop: String?
   @Option(help: "Also writes the table into this Markdown file, between its markers.") var table: String?
 
-  func run() async throws {
+  func run() throws {
     if list {
       for one in Case.all { print(one.name, "-", one.summary) }
       return

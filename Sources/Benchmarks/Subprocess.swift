@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Synchronization
 
 /// Runs this program, or another, to its end.
 enum Subprocess {
@@ -26,17 +27,31 @@ enum Subprocess {
 }
 
 /// One run of one case, in a process of its own.
-struct Worker: AsyncParsableCommand {
+struct Worker: ParsableCommand {
   static let configuration = CommandConfiguration(abstract: "One run; used by run.", shouldDisplay: false)
   @Argument var name: String
   @Argument var parameters: String
 
-  func run() async throws {
+  func run() throws {
     guard let subject = Case.named(name) else { throw ValidationError("there is no case \(name)") }
     _ = Machine.raiseDescriptorLimit()
     let given = try JSONDecoder().decode(Parameters.self, from: Data(parameters.utf8))
-    let measurement = try await subject.body(given)
+    let measurement = try Self.blocking { try await subject.body(given) }
     let result = RunResult(measurement: measurement, cpuSeconds: Machine.cpuSeconds, peakMemory: Machine.peakMemory)
     print(String(decoding: try JSONEncoder().encode(result), as: UTF8.self))
+  }
+
+  /// An async `main` gives its thread to libdispatch, which valgrind cannot follow; so this one waits.
+  private static func blocking<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) throws -> T {
+    let result = Mutex<Result<T, any Error>?>(nil)
+    let isDone = DispatchSemaphore(value: 0)
+    Task {
+      let made: Result<T, any Error>
+      do { made = .success(try await body()) } catch { made = .failure(error) }
+      result.withLock { $0 = made }
+      isDone.signal()
+    }
+    isDone.wait()
+    return try result.withLock { $0! }.get()
   }
 }
