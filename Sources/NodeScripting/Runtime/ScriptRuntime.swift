@@ -163,6 +163,7 @@ package final class ScriptRuntime {
       return call.raise("usage", "\(what) cannot wait here: \(Self.cannotWait)")
     }
     if let cancellation = task.cancellation {
+      if !task.isEnding { task.cancellation = nil }
       return call.raise(cancellation.kind, cancellation.message)
     }
     let wait = ScriptWait(runtime: self, task: task, what: what)
@@ -172,15 +173,20 @@ package final class ScriptRuntime {
   }
 
   static let cannotWait =
-    "it was called through a C function such as table.sort or string.gsub, or where no hook or task is running"
+    "it was called inside a codec's decoder or a C function such as table.sort, string.gsub or tostring, "
+    + "or where no hook or task is running"
 
-  /// Raises `error` where the run is parked; a run that is not parked meets it at its next wait.
+  /// Raises `error` where the run is parked. A run that is not parked, or whose answer is on its way and would be lost,
+  /// meets it at its next wait; with `sticky`, at every wait from then on.
   package func cancel(_ task: ScriptTask, with error: ScriptError, sticky: Bool) {
     guard task.isLive else { return }
-    if sticky || task.wait == nil { task.cancellation = error }
-    guard let wait = task.wait else { return }
+    let wait = task.wait.flatMap { $0.isAnswered ? nil : $0 }
+    let isRaisedAlready = task.wait?.isCancellation == true
+    if sticky || (wait == nil && !isRaisedAlready && !task.isEnding) { task.cancellation = error }
+    if sticky { task.isEnding = true }
+    guard let wait else { return }
     let withdraw = wait.onCancel
-    let replacement = ScriptWait(runtime: self, task: task, what: wait.what)
+    let replacement = ScriptWait(runtime: self, task: task, what: wait.what, isCancellation: true)
     task.wait = replacement
     withdraw?()
     replacement.fail(error)

@@ -35,8 +35,10 @@ package final class ScriptTask {
   package internal(set) var connection: ConnectionScript?
   /// What it is parked on; nil while it runs or when it has not started.
   var wait: ScriptWait?
-  /// Set once the run must come to its end: from then on every wait raises this.
+  /// What its next wait raises.
   var cancellation: ScriptError?
+  /// The run must come to its end: from now on every wait raises `cancellation`.
+  var isEnding = false
   var completion: ((ScriptTask, RunOutcome) -> Void)?
   /// Runs when a spawned task ends, in the order they were asked for.
   var watchers: [LuaRef] = []
@@ -60,6 +62,7 @@ package final class ScriptTask {
     connection = nil
     wait = nil
     cancellation = nil
+    isEnding = false
     completion = nil
     isLive = false
   }

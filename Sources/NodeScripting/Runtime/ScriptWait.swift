@@ -9,12 +9,16 @@ package final class ScriptWait {
   /// What is being waited for, for the console and for error messages.
   package let what: String
   var onCancel: (() -> Void)?
-  private var isAnswered = false
+  /// Answered, though perhaps not yet delivered: only one answer counts.
+  private(set) var isAnswered = false
+  /// Stands in for a wait that was called off.
+  let isCancellation: Bool
 
-  init(runtime: ScriptRuntime, task: ScriptTask, what: String) {
+  init(runtime: ScriptRuntime, task: ScriptTask, what: String, isCancellation: Bool = false) {
     self.runtime = runtime
     self.task = task
     self.what = what
+    self.isCancellation = isCancellation
   }
 
   /// The parked call returns these values.
