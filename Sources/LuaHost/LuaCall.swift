@@ -91,15 +91,21 @@ public struct LuaCall {
     clua_put_outgoing(state, raw)
   }
 
+  /// Raises an error table whose message starts with the place of the Lua code that called.
+  public func blame(_ kind: String, _ message: String) -> Int32 {
+    var buffer = [CChar](repeating: 0, count: 200)
+    let count = clua_where(state, 1, &buffer, buffer.count)
+    let place = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return raiseTable(kind, place + message)
+  }
+
   /// Raises an error table. One of kind `usage` is the caller's mistake and says where it was made.
   public func raise(_ kind: String, _ message: String) -> Int32 {
-    var place = ""
-    if kind == "usage" {
-      var buffer = [CChar](repeating: 0, count: 200)
-      let count = clua_where(state, 1, &buffer, buffer.count)
-      place = String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-    outgoing { $0.error(LuaError(kind: .runtime, message: place + message, value: ["kind": LuaValue(kind)])) }
+    kind == "usage" ? blame(kind, message) : raiseTable(kind, message)
+  }
+
+  private func raiseTable(_ kind: String, _ message: String) -> Int32 {
+    outgoing { $0.error(LuaError(kind: .runtime, message: message, value: ["kind": LuaValue(kind)])) }
     return Int32(CLUA_RAISE.rawValue)
   }
 }

@@ -92,7 +92,7 @@ extension HostConn {
   }
 
   private static func refused(_ call: LuaCall, _ name: String, _ why: String) -> Int32 {
-    call.raise("too_large", "conn:\(name): \(why)")
+    call.blame("too_large", "conn:\(name): \(why)")
   }
 }
 

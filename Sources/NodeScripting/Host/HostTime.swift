@@ -21,12 +21,17 @@ enum HostTime {
     let runtime = ScriptRuntime.of(call)
     guard let delay = duration(call, 1) else { return call.raise("usage", "sleep: a duration in seconds is expected") }
     return runtime.park(call, "node:sleep") { wait in
+      // Only gives way: behind all that is due in this tick, tasks that were just started included.
+      if delay == .zero {
+        runtime.scheduler.defer { wait.resume { _ in } }
+        return {}
+      }
       let timer = runtime.scheduler.schedule(after: delay) { wait.resume { _ in } }
       return { timer.cancel() }
     }
   }
 
-  /// timer(seconds, fn) → id; fn runs as a task of its own when it is due
+  /// timer(seconds, fn, name?) → id; fn runs as a task of its own when it is due; its errors say `timer name`
   private static let timer: LuaNative = { state in
     let call = LuaCall(state)
     let runtime = ScriptRuntime.of(call)
@@ -34,10 +39,11 @@ enum HostTime {
       return call.raise("usage", "timer: seconds and a function are expected")
     }
     guard let function = call.ref(2) else { return call.raise("budget", "not enough memory for a timer") }
+    let purpose = call.string(3).map { RunPurpose("timer \($0)") } ?? .timer
     let id = runtime.timers.nextID()
     let scheduled = runtime.scheduler.schedule(after: delay) {
       guard let entry = runtime.timers.remove(id) else { return }
-      runtime.run(entry.function, .timer, completion: nil)
+      runtime.run(entry.function, purpose, completion: nil)
       runtime.vm.release(entry.function)
     }
     runtime.timers.insert(scheduled, function: function, as: id)

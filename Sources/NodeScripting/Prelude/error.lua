@@ -1,7 +1,7 @@
 -- Structured errors: a table with `kind`, `message` and whatever else helps (`peer`), readable as text.
 --
 -- Swift puts this chunk's value at `host.error`, before it loads any other chunk.
-local setmetatable, tostring, pairs = setmetatable, tostring, pairs
+local getmetatable, setmetatable, tostring, pairs = getmetatable, setmetatable, tostring, pairs
 
 local Error = { __name = "error" }
 
@@ -20,6 +20,11 @@ function M.new(kind, message, fields)
   if fields then for key, value in pairs(fields) do made[key] = value end end
   made.kind, made.message = kind, message
   return setmetatable(made, Error)
+end
+
+-- Whether an error was made here, by shipped Lua.
+function M.is(value)
+  return getmetatable(value) == Error
 end
 
 return M

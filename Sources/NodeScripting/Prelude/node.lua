@@ -167,7 +167,7 @@ function M.is_node(value) return getmetatable(value) == Node end
 function M.start_timers(node, declared)
   local started = {}
   for _, entry in ipairs(declared or {}) do
-    started[entry.name] = timers.every(entry.every, entry.jitter, function() entry.run(node) end)
+    started[entry.name] = timers.every(entry.every, entry.jitter, function() entry.run(node) end, entry.name)
   end
   return started
 end

@@ -9,15 +9,24 @@ local current, wake = task_natives.current, task_natives.wake
 local M = {}
 local methods = {}
 
+-- For a task that is over without a word: not even its guard could run.
+local function over_budget()
+  return new_error("budget", "the task ran over its budget")
+end
+
 -- `state` is nil until the task is over; then "finished" with `values`, or "failed" or "cancelled" with `cause`.
 -- `local task <close> = node:spawn(…)` cancels what still runs when the block is left.
 local Task = { __name = "task", __plain = false }
+local member = text.members("a task", methods,
+  { "state", "values", "cause", "waiters", "watched", "started", "cancelling" })
+local statuses = { parked = "waiting", running = "running" }
+local fail
 
 function Task.__index(task, key)
-  if key == "status" then
-    return task.state or (task_natives.status(task.id) == "parked" and "waiting" or "running")
-  end
-  return methods[key]
+  if key ~= "status" then return member(task, key) end
+  local status = statuses[task_natives.status(task.id)]
+  if not status then fail(task, over_budget()) end
+  return task.state or status
 end
 
 function Task.__close(task)
@@ -28,7 +37,7 @@ function M.is_task(value)
   return getmetatable(value) == Task
 end
 
-local function fail(task, cause)
+function fail(task, cause)
   if task.state then return end
   task.state = task.cancelling and "cancelled" or "failed"
   task.cause = cause ~= nil and cause or new_error("cancelled", "the task was ended")
@@ -69,8 +78,7 @@ local function watch(task)
     if not ok then fail(task, cause) end
     wake_waiters(task)
   end)
-  -- Over without a word: not even its guard could run.
-  if not task.watched then fail(task, new_error("budget", "the task ran over its budget")) end
+  if not task.watched then fail(task, over_budget()) end
 end
 
 local function await_by(task, id)

@@ -90,8 +90,39 @@ function M.optional(value, expected, what, level)
   return value
 end
 
--- Fails with a text that has its place already, or gets the caller's; an error table goes on as it is.
+-- The message with the blamed place in front; past our own frames, which a tail call of the author's can bring near.
+function M.placed(message, level)
+  local _, placed
+  for i = level + 2, level + 12 do
+    _, placed = pcall(error, message, i)
+    if not match(placed, "^moonpeer%.") then break end
+  end
+  return placed
+end
+
+-- Raises an error table of that kind; its message starts with the blamed place, as that of error(text, level) does.
+function M.fail(kind, message, level)
+  error(host.error.new(kind, M.placed(message, level + 1)), 0)
+end
+
+-- The __index of a handle with these methods: `fields` may be absent, any other name it lacks is a mistake.
+function M.members(what, methods, fields)
+  local is_field = {}
+  for _, name in ipairs(fields or {}) do is_field[name] = true end
+  return function(_, key)
+    local method = methods[key]
+    if method ~= nil or is_field[key] or type(key) ~= "string" then return method end
+    error(format("%s has no %q%s", what, key, (M.hint(key, M.sorted_keys(methods)))), 2)
+  end
+end
+
+-- Raises what was caught: with the place it has already, or else the caller's. An error of the script's own making goes
+-- on as it is.
 function M.raise(cause, what, level)
+  if host.error.is(cause) then
+    local message = tostring(cause.message)
+    if not match(message, "^[^\n]-:%d+: ") then cause.message = M.placed(what .. ": " .. message, level + 1) end
+  end
   if type(cause) ~= "string" or match(cause, "^[^\n]-:%d+: ") then error(cause, 0) end
   error(what .. ": " .. cause, level + 1)
 end

@@ -1,13 +1,14 @@
 -- after and every. A repeating timer keeps to its grid: a tick never adds to the next one's time, one that is due while
 -- the last still runs is left out, and neither an error nor a run over budget stops the ticks to come.
 local host = ...
+local text = host.lib.text
 local setmetatable, floor = setmetatable, math.floor
 local now, timer, cancel_timer, random = host.time.now, host.time.timer, host.time.cancel_timer, host.time.random
 local current, status = host.task.current, host.task.status
 
 local M = {}
 local methods = {}
-local Timer = { __name = "timer", __plain = false, __index = methods }
+local Timer = { __name = "timer", __plain = false, __index = text.members("a timer", methods, { "id", "cancelled" }) }
 
 -- cancel() → whether there was anything still to come. A tick that runs already goes on to its end.
 function methods.cancel(self)
@@ -27,8 +28,8 @@ function M.after(seconds, fn)
   return made
 end
 
--- `jitter` adds up to so many seconds to each tick, without moving the grid.
-function M.every(period, jitter, fn)
+-- `jitter` adds up to so many seconds to each tick, without moving the grid; `name` is what its errors call it.
+function M.every(period, jitter, fn, name)
   local made = setmetatable({}, Timer)
   local due, running = now() + period, nil
   local tick
@@ -36,7 +37,7 @@ function M.every(period, jitter, fn)
   local function schedule()
     local delay = due - now()
     if jitter > 0 then delay = delay + random() * jitter end
-    made.id = timer(delay > 0 and delay or 0, tick)
+    made.id = timer(delay > 0 and delay or 0, tick, name)
   end
 
   function tick()
