@@ -1,35 +1,44 @@
 -- `require` that may wait: a module's top level runs in the task that asks for it first; others wait for it.
 local host = ...
-local new_error = host.error.new
+local text = host.lib.text
 local getmetatable, setmetatable, type = getmetatable, setmetatable, type
+local current_task, park, wake = host.task.current, host.task.park, host.task.wake
 
 local loaded, loading = {}, {}
+local innermost = {} -- task → the module whose top level it is running
+local awaited = {} -- task → the module of another task it waits for
 
 -- Wakes whoever waited for a module that has now ended its top level, well or not.
 local function finish(name)
   local waiting = loading[name].waiting
   loading[name] = nil
-  for _, id in ipairs(waiting) do host.task.wake(id) end
+  for _, id in ipairs(waiting) do wake(id) end
 end
 
--- The chain of modules a task is in the middle of, for the message about a circle.
-local function chain_of(name, task)
-  local chain, current = { name }, loading[name].parent
-  while current and loading[current] and loading[current].task == task do
-    table.insert(chain, 1, current)
-    current = loading[current].parent
+-- The modules from `name` on, each required by the one before, when waiting for it would mean to wait for this task:
+-- its loader is in the middle of another module, perhaps waits for a third one, and so on back to `task`.
+local function circle_through(name, task)
+  local chain = {}
+  while name and loading[name] do
+    local loader = loading[name].task
+    -- From the loader's innermost module up to `name`: the order in which they were required.
+    local part, module = {}, innermost[loader]
+    while module and module ~= name do
+      table.insert(part, 1, module)
+      module = loading[module].parent
+    end
+    chain[#chain + 1] = name
+    table.move(part, 1, #part, #chain + 1, chain)
+    if loader == task then return chain end
+    name = awaited[loader]
   end
-  chain[#chain + 1] = name
-  return table.concat(chain, " -> ")
 end
-
-local innermost = {} -- task → the module whose top level it is running
 
 local function run_top_level(name, task)
   local chunk, path = host.module.load(name)
-  loading[name] = { task = task, parent = innermost[task], waiting = {} }
+  local parent = innermost[task]
+  loading[name] = { task = task, parent = parent, waiting = {} }
   innermost[task] = name
-  local parent = loading[name].parent
   -- A to-be-closed guard and no pcall, so that the traceback of an error shows the module's own lines.
   local guard <close> = setmetatable({}, {
     __close = function()
@@ -43,21 +52,31 @@ local function run_top_level(name, task)
   return guard and value
 end
 
+local Wait = { __close = function(wait) awaited[wait.task] = nil end }
+
+-- Waits until a module that another task loads is there, or has failed.
+local function await(name, task)
+  local wait <close> = setmetatable({ task = task }, Wait)
+  awaited[wait.task] = name
+  table.insert(loading[name].waiting, task)
+  local which = loading[name]
+  while loading[name] == which do park() end
+end
+
 -- A name that a shipped module lacks is a mistake, found where it is made and not where the nil is called.
 local function guarded(name, module)
   if type(module) ~= "table" or getmetatable(module) ~= nil then return module end
   return setmetatable(module, {
     __index = function(_, key)
-      local text = host.lib.text
       error(("%s has no %s%s"):format(name, text.got(key), (text.hint(key, text.sorted_keys(module)))), 2)
     end,
   })
 end
 
 return function(name)
-  if type(name) ~= "string" then
-    error("require: a module's name is expected, got " .. type(name), 2)
-  end
+  text.check(name, "string", "require: a module's name", 2)
+  -- "lib/frames" and "lib.frames" are one file, and one module.
+  name = name:gsub("/", ".")
   local value = loaded[name]
   if value ~= nil then return value end
   value = host.module.shipped(name)
@@ -65,13 +84,13 @@ return function(name)
     loaded[name] = guarded(name, value)
     return value
   end
-  local task = host.task.current()
+  local task = current_task()
   while loading[name] do
-    if loading[name].task == task then
-      error(new_error("load", "modules require each other in a circle: " .. chain_of(name, task)), 2)
+    local circle = circle_through(name, task)
+    if circle then
+      text.fail("load", "modules require each other in a circle: " .. table.concat(circle, " -> ") .. " -> " .. name, 2)
     end
-    table.insert(loading[name].waiting, task)
-    host.task.park()
+    await(name, task)
     if loaded[name] ~= nil then return loaded[name] end
   end
   return run_top_level(name, task)

@@ -47,7 +47,8 @@ enum HostModule {
         pack.string(source.path)
       }
     } catch {
-      return call.raise("load", (error.location.map { "\($0): " } ?? "") + error.message)
+      guard let location = error.location else { return call.blame("load", error.message) }
+      return call.raise("load", "\(location): \(error.message)")
     }
   }
 
@@ -59,11 +60,12 @@ enum HostModule {
     do throws(ScriptError) {
       guard let value = try runtime.shippedModule(String(name.dropFirst("moonpeer.".count))) else {
         let known = runtime.shippedNames.map { "moonpeer.\($0)" }
-        return call.raise("load", "there is no module \"\(name)\"; the shipped ones are \(known.joined(separator: ", "))")
+        return call.blame("load", "there is no module \"\(name)\"; the shipped ones are \(known.joined(separator: ", "))")
       }
       return call.returns { $0.ref(value) }
     } catch {
-      return call.raise("load", "\(error)")
+      guard let location = error.location else { return call.blame("load", error.message) }
+      return call.raise("load", "\(location): \(error.message)")
     }
   }
 }
