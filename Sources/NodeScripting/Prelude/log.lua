@@ -6,16 +6,15 @@ local setmetatable = setmetatable
 local write, enabled = host.log.write, host.log.enabled
 
 local levels = { "trace", "debug", "info", "notice", "warning", "error" }
+local known = {}
+for _, level in ipairs(levels) do known[level] = true end
 local plain = { string = true, number = true, boolean = true }
 
 local M = {}
 
 -- Fields are shown, not stored: what is not plain is written as tostring would.
-local function shown(fields, level)
+local function shown(fields)
   if fields == nil then return nil end
-  if type(fields) ~= "table" then
-    error(("log.%s: the fields must be a table, got %s"):format(level, text.got(fields)), 3)
-  end
   local made = {}
   for key, value in pairs(fields) do made[tostring(key)] = plain[type(value)] and value or tostring(value) end
   return made
@@ -23,8 +22,12 @@ end
 
 for _, level in ipairs(levels) do
   M[level] = function(message, fields)
+    -- A mistake shows on every level, not only once somebody asks for more.
+    if fields ~= nil and type(fields) ~= "table" then
+      error(("log.%s: the fields must be a table, got %s"):format(level, text.got(fields)), 2)
+    end
     if not enabled(level) then return end
-    local ready = shown(fields, level)
+    local ready = shown(fields)
     write(level, tostring(message), ready)
   end
 end
@@ -32,11 +35,14 @@ end
 -- log.enabled(level): whether such a line would be written; for lines that are dear to make.
 function M.enabled(level)
   text.check(level, "string", "log.enabled: level", 2)
+  if not known[level] then
+    error(("log.enabled: there is no level %q%s"):format(level, (text.hint(level, levels))), 2)
+  end
   return enabled(level)
 end
 
 return setmetatable(M, {
   __index = function(_, key)
-    error(("moonpeer.log has no %s%s"):format(text.got(key), (text.hint(key, levels))), 2)
+    error(("moonpeer.log has no %q%s"):format(tostring(key), (text.hint(key, levels))), 2)
   end,
 })
