@@ -79,24 +79,23 @@ bool clua_set_native(clua_vm *vm, clua_ref table, const char *name, clua_native 
   return clua_protected(vm, set_native, &field);
 }
 
-static int set_metatable(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  luaL_checktype(L, 2, LUA_TTABLE);
-  lua_settop(L, 2);
-  lua_setmetatable(L, 1);
-  return 1;
+// As pcall, but what it calls cannot wait: there is no continuation to come back to.
+static int unyielding(lua_State *L) {
+  luaL_checkany(L, 1);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_insert(L, 1);
+  return lua_gettop(L);
 }
 
-static int set_metatable_setter(lua_State *L) {
+static int set_unyielding(lua_State *L) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, *(clua_ref *)lua_touserdata(L, 1));
-  lua_pushcfunction(L, set_metatable);
-  lua_setfield(L, -2, "set_metatable");
+  lua_pushcfunction(L, unyielding);
+  lua_setfield(L, -2, "unyielding");
   return 0;
 }
 
-bool clua_set_metatable_setter(clua_vm *vm, clua_ref table) {
-  return clua_protected(vm, set_metatable_setter, &table);
-}
+bool clua_set_unyielding(clua_vm *vm, clua_ref table) { return clua_protected(vm, set_unyielding, &table); }
 
 // ---- what a native may ask; nothing here raises
 

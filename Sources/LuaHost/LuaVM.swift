@@ -95,9 +95,9 @@ public final class LuaVM {
     guard clua_set_native(raw, table.slot, name, native) else { throw takeError() }
   }
 
-  /// `table.set_metatable(t, metatable)`, which ignores `__metatable`: for shipped Lua only.
-  package func setMetatableSetter(_ table: LuaRef) throws(LuaError) {
-    guard clua_set_metatable_setter(raw, table.slot) else { throw takeError() }
+  /// `table.unyielding(function, ...)`: as `pcall`, but nothing inside can wait.
+  package func setUnyielding(_ table: LuaRef) throws(LuaError) {
+    guard clua_set_unyielding(raw, table.slot) else { throw takeError() }
   }
 
   public func plain(_ ref: LuaRef) throws(LuaError) -> LuaValue {

@@ -104,7 +104,7 @@ extension Connection {
     if inbound.count >= readLimit { return reader != nil && inbound.count < inbound.wanted }
     guard isHeld else { return true }
     switch node.configuration.inboundPolicy {
-    case .drop: return framing?.kind != .external
+    case .drop: return true
     case .backpressure:
       let limit = node.configuration.inboundQueue
       return (inbound.waitingMessages(limit: limit) ?? limit) < limit
@@ -122,7 +122,9 @@ extension Connection: ByteStreamDelegate {
     guard isOpen else { return flushNow() }
     noteProgress()
     if isHeld, node.configuration.inboundPolicy == .drop {
-      let dropped = inbound.dropMessages(beyond: node.configuration.inboundQueue)
+      let limit = node.configuration.inboundQueue
+      let dropped =
+        framing?.kind == .external ? node.hooks.drain(self, keeping: limit) : inbound.dropMessages(beyond: limit)
       if dropped > 0 { node.noteDropped(dropped, self) }
     }
     updateReading()

@@ -15,6 +15,7 @@ struct Glue {
   let examine: LuaRef
   let arguments: LuaRef
   let held: LuaRef
+  let drain: LuaRef
   let closed: LuaRef
 
   init(_ runtime: ScriptRuntime) throws(ScriptError) {
@@ -38,6 +39,7 @@ struct Glue {
     examine = try function("examine", table)
     arguments = try function("arguments", table)
     held = try function("held", table)
+    drain = try function("drain", table)
     closed = try function("closed", table)
   }
 }

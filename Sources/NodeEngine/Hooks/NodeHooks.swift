@@ -38,6 +38,9 @@ public protocol NodeHooks: AnyObject {
   func connected(_ connection: Connection)
   /// Bytes are there: pull from `connection.inbound` until it gives none, or stop.
   func receive(_ connection: Connection)
+  /// Messages are held and `inbound_policy` is `drop`, in a framing that only the hooks can cut: takes what has arrived,
+  /// keeps up to `limit` messages for later; returns how many it dropped.
+  func drain(_ connection: Connection, keeping limit: Int) -> Int
   /// Exactly once for every connection that was registered; under `on_disconnect_timeout`.
   func disconnected(_ connection: Connection, reason: DisconnectReason, completion: @escaping () -> Void)
   /// A bound has passed or the dial was called off: end the hook; its completion no longer counts.

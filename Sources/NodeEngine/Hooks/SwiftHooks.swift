@@ -134,6 +134,9 @@ public final class SwiftHooks: NodeHooks {
     }
   }
 
+  /// Nothing is dropped: hooks in Swift have no framing of their own; the read buffer's bound holds.
+  public func drain(_ connection: Connection, keeping limit: Int) -> Int { 0 }
+
   public func disconnected(
     _ connection: Connection, reason: DisconnectReason, completion: @escaping () -> Void
   ) {

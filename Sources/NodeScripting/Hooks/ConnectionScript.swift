@@ -108,6 +108,8 @@ package final class ConnectionScript {
     endRuns(because: .closed(address), sticky: true)
     object.setPointer(nil)
     let vm = runtime.vm
+    // A decoder that ends its own connection must not go on looking at its bytes.
+    vm.clearView()
     vm.release(object.ref)
     vm.release(handle)
     if let loop { vm.release(loop) }

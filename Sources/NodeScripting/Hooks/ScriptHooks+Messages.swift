@@ -75,9 +75,12 @@ extension ScriptHooks {
       guard side.dispatch === task else { return }
       side.dispatch = nil
       guard side.connection.isOpen else { return }
+      // What was kept for later comes before what is still in the engine's buffer, and before the peer's end.
+      if side.hasRequests, let loop = side.loop {
+        dispatch(loop, of: side)
+        guard side.dispatch == nil, side.connection.isOpen else { return }
+      }
       side.connection.releaseMessages()
-      // What a request kept for later is not in the engine's buffer, so the engine does not ask for it.
-      if side.hasRequests, side.dispatch == nil, let loop = side.loop { dispatch(loop, of: side) }
     }
     runtime.settle(task, status)
     guard !isOver else { return }
@@ -85,6 +88,25 @@ extension ScriptHooks {
     side.runs.append(task)
     side.connection.holdMessages()
     if side.hasRequests { tell(glue.held, side) }
+  }
+
+  package func drain(_ connection: Connection, keeping limit: Int) -> Int {
+    // Whoever reads takes the messages as they come.
+    guard let side = ConnectionScript.of(connection), !connection.hasReader else { return 0 }
+    let handle = side.handle
+    defer { runtime.vm.clearView() }
+    do {
+      let results = try runtime.vm.callNow(glue.drain) { pack in
+        pack.ref(handle)
+        pack.integer(Int64(limit))
+      }
+      return Int(results.first?.int ?? 0)
+    } catch {
+      let error = ScriptError(error, hook: "decoder", peer: side.address)
+      report(error)
+      connection.disconnect(error.asReason)
+      return 0
+    }
   }
 
   /// Lets the shipped Lua know of a turn in a connection's life.

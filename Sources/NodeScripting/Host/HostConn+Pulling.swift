@@ -5,6 +5,7 @@ import NodeEngine
 extension HostConn {
   static let pulling: [(String, LuaNative)] = [
     ("next_message", nextMessage), ("view", view), ("take", take), ("expect", expect), ("dispatching", dispatching),
+    ("fail_decoding", failDecoding), ("is_open", isOpen),
   ]
 
   /// next_message(conn) → the next whole message's bytes, or nil
@@ -39,7 +40,8 @@ extension HostConn {
     }
   }
 
-  /// take(conn, n, peek?, silent?) → the next n bytes or nil while there are fewer; with peek they stay; silent returns nothing
+  /// take(conn, n, peek?, silent?) → the next n bytes or nil while there are fewer; with peek they stay; silent: only
+  /// whether they were taken and the connection is still open
   private static let take: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call), let count = call.integer(2) else { return call.returns { $0.nil() } }
@@ -51,8 +53,9 @@ extension HostConn {
     }
     let isPeek = call.boolean(3) ?? false
     let isSilent = call.boolean(4) ?? false
+    if isSilent, !side.connection.isOpen { return call.returns { $0.nil() } }
     let verdict =
-      isSilent ? call.none() : call.returnBytes(UnsafeRawBufferPointer(rebasing: bytes[..<Int(count)]))
+      isSilent ? call.returnTrue() : call.returnBytes(UnsafeRawBufferPointer(rebasing: bytes[..<Int(count)]))
     if !isPeek {
       side.runtime.vm.clearView()
       inbound.consume(Int(count))
@@ -68,6 +71,21 @@ extension HostConn {
     side.runtime.vm.clearView()
     side.connection.inbound.expect(Int(total))
     return call.none()
+  }
+
+  /// fail_decoding(conn, message): what has arrived is no message, so the connection ends
+  private static let failDecoding: LuaNative = { state in
+    let call = LuaCall(state)
+    ConnectionScript.of(call)?.runtime.vm.clearView()
+    ConnectionScript.of(call)?.connection.failDecoding(call.string(2) ?? "the bytes are no message")
+    return call.none()
+  }
+
+  /// is_open(conn) → whether it is not being closed
+  private static let isOpen: LuaNative = { state in
+    let call = LuaCall(state)
+    let isOpen = ConnectionScript.of(call)?.connection.isOpen ?? false
+    return call.returns { $0.boolean(isOpen) }
   }
 
   /// dispatching(conn) → whether the next message may go to the hook now

@@ -44,7 +44,9 @@ local function decoded_view(inner, outer)
   return function(view)
     local message, count = inner(view)
     if message == nil then return nil, count end
-    return outer(message), count
+    local made = outer(message)
+    if made == nil then base.invalid("the codec's decode returned nil for a whole message") end
+    return made, count
   end
 end
 

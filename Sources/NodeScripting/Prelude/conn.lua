@@ -6,7 +6,7 @@
 --
 -- make(object, id, address, local_address, side) → handle      for every connection, before its handshake
 -- bind(conn, binding)                                          whenever its codec is set
--- offer, stashed, next_for_hook, held, closed                  see inbox.lua
+-- offer, stashed, next_for_hook, held, drain, closed                  see inbox.lua
 local host = ...
 local text, inbox = host.lib.text, host.lib.inbox
 local error, getmetatable, pairs, pcall, rawset = error, getmetatable, pairs, pcall, rawset
@@ -139,7 +139,7 @@ Encoding.__tostring = Plain.__tostring
 
 local M = {
   is_conn = is_conn, names = names, offer = inbox.offer, stashed = inbox.stashed, next_for_hook = inbox.next_for_hook,
-  held = inbox.held, closed = inbox.closed,
+  held = inbox.held, drain = inbox.drain, closed = inbox.closed,
 }
 
 function M.make(object, id, address, local_address, side)

@@ -4,22 +4,26 @@
 -- loop = function(node, conn) or nil }. It stands in conn[2].
 local host = ...
 local next_message, view, take, expect = host.conn.next_message, host.conn.view, host.conn.take, host.conn.expect
-local new_error = host.error.new
+local fail_decoding, is_open = host.conn.fail_decoding, host.conn.is_open
+local new_error, text = host.error.new, host.lib.text
+-- What a decoder looks at is gone once control returns to the loop, and two of one connection must not interleave.
+local unyielding = host.unyielding
+local error, tostring, type, format, math_type = error, tostring, type, string.format, math.type
 
--- A decoder's fault belongs to the connection: kind `decode`, with the decoder's own words.
-local function decode_error(conn, cause)
-  if type(cause) == "table" and cause.kind == "budget" then return cause end
-  local message = type(cause) == "table" and cause.message or tostring(cause)
-  return new_error("decode", message, { peer = conn.address })
+-- Bytes that are no message break the connection, whoever reads it; the reader gets an error of kind `decode`, with
+-- the decoder's own words.
+local function break_off(conn, cause)
+  local message = tostring(type(cause) == "table" and cause.message or cause)
+  fail_decoding(conn, message)
+  error(new_error("decode", message, { peer = conn.address }), 0)
 end
 
 local function checked(conn, decode, bytes)
-  local ok, message = pcall(decode, bytes)
-  if not ok then error(decode_error(conn, message), 0) end
-  if message == nil then
-    error(new_error("decode", "the codec's decode returned nil for a whole frame", { peer = conn.address }), 0)
-  end
-  return message
+  local ok, message = unyielding(decode, bytes)
+  if not ok then break_off(conn, message) end
+  if message == nil then break_off(conn, "the codec's decode returned nil for a whole frame") end
+  -- A decoder may have ended its own connection; nothing reaches the script after that.
+  return is_open(conn), message
 end
 
 local function pull_native(conn)
@@ -32,7 +36,7 @@ local function pull_decoded(decode)
   return function(conn)
     local bytes = next_message(conn)
     if not bytes then return false end
-    return true, checked(conn, decode, bytes)
+    return checked(conn, decode, bytes)
   end
 end
 
@@ -42,19 +46,16 @@ local function pull_framed(codec)
   return function(conn)
     local head = take(conn, header, true)
     if not head then return false end
-    local ok, size = pcall(size_of, head)
-    if not ok then error(decode_error(conn, size), 0) end
-    if math.type(size) ~= "integer" or size < header then
-      error(new_error("decode", ("the codec's size returned %s for a header of %d bytes: a whole number of at least "
-        .. "that is expected"):format(tostring(size), header), { peer = conn.address }), 0)
+    local ok, size = unyielding(size_of, head)
+    if not ok then break_off(conn, size) end
+    if math_type(size) ~= "integer" or size < header then
+      break_off(conn, format("the codec's size returned %s for a header of %d bytes: a whole number of at least that is "
+        .. "expected", text.got(size), header))
     end
-    if size > max then
-      error(new_error("decode", ("a frame of %d bytes is over the codec's max of %d"):format(size, max),
-        { peer = conn.address }), 0)
-    end
+    if size > max then break_off(conn, format("a frame of %d bytes is over the codec's max of %d", size, max)) end
     local frame = take(conn, size)
     if not frame then return false end
-    if decode then return true, checked(conn, decode, frame) end
+    if decode then return checked(conn, decode, frame) end
     return true, frame
   end
 end
@@ -65,30 +66,23 @@ local function pull_custom(codec)
   return function(conn)
     local buffer, available = view(conn)
     if available == 0 then return false end
-    local ok, message, count = pcall(decode, buffer)
-    if not ok then error(decode_error(conn, message), 0) end
+    local ok, message, count = unyielding(decode, buffer)
+    if not ok then break_off(conn, message) end
     if message == nil then
-      if count ~= nil and (math.type(count) ~= "integer" or count <= available) then
-        error(new_error("decode", ("the decoder asked for %s bytes in all when it had %d"):format(tostring(count),
-          available), { peer = conn.address }), 0)
+      if count ~= nil and (math_type(count) ~= "integer" or count <= available) then
+        break_off(conn, format("the decoder asked for %s bytes in all when it had %d", tostring(count), available))
       end
-      if (count or available + 1) > max then
-        error(new_error("decode", ("a message of over %d bytes, the codec's max"):format(max),
-          { peer = conn.address }), 0)
-      end
+      if (count or available + 1) > max then break_off(conn, format("a message of over %d bytes, the codec's max", max)) end
       expect(conn, count or available + 1)
       return false
     end
-    if math.type(count) ~= "integer" or count < 1 or count > available then
-      error(new_error("decode", ("the decoder says it took %s bytes of %d: it must take at least 1 and no more than "
-        .. "there are"):format(tostring(count), available), { peer = conn.address }), 0)
+    if math_type(count) ~= "integer" or count < 1 or count > available then
+      break_off(conn, format("the decoder says it took %s bytes of %d: it must take at least 1 and no more than there "
+        .. "are", tostring(count), available))
     end
-    if count > max then
-      error(new_error("decode", ("a message of %d bytes is over the codec's max of %d"):format(count, max),
-        { peer = conn.address }), 0)
-    end
-    take(conn, count, false, true)
-    return true, message
+    if count > max then break_off(conn, format("a message of %d bytes is over the codec's max of %d", count, max)) end
+    -- Nil where the decoder has ended its own connection.
+    return take(conn, count, false, true) or false, message
   end
 end
 

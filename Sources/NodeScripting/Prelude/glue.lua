@@ -94,8 +94,9 @@ function M.evaluate(chunk, ...)
   return chunk(node)(...)
 end
 
--- Requests that wait, before and after a message's run.
+-- The messages of a connection whose hook waits: before and after its run, and meanwhile under inbound_policy = "drop".
 function M.held(conn) lib.conn.held(conn) end
+function M.drain(conn, bound) return lib.conn.drain(conn, bound) end
 function M.closed(conn) lib.conn.closed(conn) end
 
 return M

@@ -9,6 +9,9 @@
 --   next_for_hook(conn, pull) → found, message    the dispatcher's loop, in place of pull: stashed messages come first,
 --                                                 and replies that a request waits for are taken out
 --   offer(conn, message) → taken                  the same by hand; with stashed(conn) → found, message first
+--   drain(conn, bound) → dropped    while the hook waits, under inbound_policy = "drop": takes the messages that have
+--                   arrived, stashes up to `bound` of them and drops the rest. (A hook that waits and then reads raw
+--                   bytes does not go with that policy: its bytes have been cut into messages by then.)
 --   held(conn)      when the run of a message has parked, if requests wait (host.conn.set_requests said true)
 --   closed(conn)    when the connection has ended, if requests wait, before on_disconnect
 -- What it needs of host.conn, beside wait_readable:
@@ -20,7 +23,8 @@
 --   redispatch(conn)           messages have arrived that are the hook's: run the loop at the end of the tick
 local host = ...
 local waiting = host.lib.waiting
-local error, pcall, setmetatable = error, pcall, setmetatable
+local text = host.lib.text
+local pcall, setmetatable = pcall, setmetatable
 local remove = table.remove
 local current, wake = host.task.current, host.task.wake
 local wait_readable, may_pull = host.conn.wait_readable, host.conn.may_pull
@@ -125,6 +129,8 @@ function M.next_for_hook(conn, pull)
   local box = boxes[conn]
   if not box then return pull(conn) end
   if box.stashed > 0 then return true, pop(box) end
+  -- A request that began to pull while the hook waited has the connection; it calls the loop when something comes.
+  if box.pulling then return false end
   while true do
     local found, message = pull(conn)
     if not found or not offer(box, message) then return found, message end
@@ -134,6 +140,17 @@ end
 function M.held(conn)
   local box = boxes[conn]
   if box then wake_next(box) end
+end
+
+function M.drain(conn, bound)
+  local box, pull, dropped = box_of(conn), conn[2].pull, 0
+  while true do
+    local found, message = pull(conn)
+    if not found then return dropped end
+    if not offer(box, message) then
+      if box.stashed < bound then push(box, message) else dropped = dropped + 1 end
+    end
+  end
 end
 
 function M.closed(conn)
@@ -175,12 +192,12 @@ local busy = {
 -- receive(conn, seconds?) → message, or nil, "closed" | "timeout"
 function M.receive(conn, timeout)
   local box, binding = boxes[conn], conn[2]
-  if not binding then error("conn:receive: " .. no_codec, 3) end
-  if box and box.receiving then error("conn:receive: " .. busy.reader, 3) end
+  if not binding then text.fail("usage", "conn:receive: " .. no_codec, 3) end
+  if box and box.receiving then text.fail("busy", "conn:receive: " .. busy.reader, 3) end
   -- Only a message hook can be in the way before anything waits.
   if binding.loop and not (box and box.pulling) then
     local may, why = may_pull(conn)
-    if not may then error("conn:receive: " .. busy[why], 3) end
+    if not may then text.fail("busy", "conn:receive: " .. busy[why], 3) end
   end
   if box and box.stashed > 0 then return pop(box) end
   if not (box and (box.pulling or box.requests[1])) then
@@ -217,7 +234,7 @@ local Request = {
 
 -- request(conn, match?, seconds) → the reply, or nil, "closed" | "timeout" | "full"; the message has been sent.
 function M.request(conn, match, seconds)
-  if not conn[2] then error("conn:request: " .. no_codec, 3) end
+  if not conn[2] then text.fail("usage", "conn:request: " .. no_codec, 3) end
   local box = box_of(conn)
   local request <close> = setmetatable({ id = current(), box = box, match = match, done = false }, Request)
   box.requests[#box.requests + 1] = request
@@ -227,7 +244,7 @@ function M.request(conn, match, seconds)
     if waiting.is_over(deadline) then return nil, "timeout" end
     local may, why = false, nil
     if not box.pulling then may, why = may_pull(conn) end
-    if why == "reader" then error("conn:request: " .. busy.reader, 3) end
+    if why == "reader" then text.fail("busy", "conn:request: " .. busy.reader, 3) end
     if has_pulled and why == "dispatcher" then redispatch(conn) end
     if may and box.stashed >= stash_bound then
       if not box.receiver then return nil, "full" end

@@ -14,7 +14,7 @@ extension ScriptRuntime {
         ("module", HostModule.natives), ("conn", HostConn.natives), ("node", HostNode.natives), ("lib", []),
       ]
       for (name, natives) in groups { try addNatives(name, natives) }
-      try vm.setMetatableSetter(host)
+      try vm.setUnyielding(host)
       try vm.setNative(host, "chunk", HostModule.chunk)
       let error = try chunk("error")
       try vm.setField(host, "error") { $0.ref(error) }
