@@ -86,8 +86,8 @@ clua_ref clua_load(clua_vm *vm, const char *text, size_t count, const char *chun
 clua_ref clua_new_table(clua_vm *vm);
 clua_ref clua_field(clua_vm *vm, clua_ref table, const char *name);  // 0 for nil
 bool clua_set_field(clua_vm *vm, clua_ref table, const char *name, const clua_pack *value);
-// set_metatable(table, metatable) for the shipped Lua: past `__metatable`, which scripts cannot get past.
-bool clua_set_metatable_setter(clua_vm *vm, clua_ref table);
+// unyielding(function, ...) for the shipped Lua: a pcall inside which nothing can park.
+bool clua_set_unyielding(clua_vm *vm, clua_ref table);
 bool clua_set_native(clua_vm *vm, clua_ref table, const char *name, clua_native function);
 clua_ref clua_globals(clua_vm *vm);
 bool clua_call(clua_vm *vm, clua_ref function, const clua_pack *arguments, clua_pack *results, clua_ref *first);
