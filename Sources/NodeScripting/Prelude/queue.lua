@@ -8,7 +8,7 @@ local current, wake = host.task.current, host.task.wake
 local default_bound = 1024
 
 local methods = {}
-local Queue = { __name = "queue", __plain = false, __index = text.members("a queue", methods) }
+local Queue = { __name = "queue", __plain = false, __index = text.complete("a queue", methods) }
 
 function Queue.__len(queue) return queue.count end
 

@@ -17,13 +17,12 @@ end
 -- `state` is nil until the task is over; then "finished" with `values`, or "failed" or "cancelled" with `cause`.
 -- `local task <close> = node:spawn(…)` cancels what still runs when the block is left.
 local Task = { __name = "task", __plain = false }
-local member = text.members("a task", methods,
-  { "state", "values", "cause", "waiters", "watched", "started", "cancelling" })
+text.complete("a task", methods, { "state", "values", "cause", "waiters", "watched", "started", "cancelling" })
 local statuses = { parked = "waiting", running = "running" }
 local fail
 
 function Task.__index(task, key)
-  if key ~= "status" then return member(task, key) end
+  if key ~= "status" then return methods[key] end
   local status = statuses[task_natives.status(task.id)]
   if not status then fail(task, over_budget()) end
   return task.state or status

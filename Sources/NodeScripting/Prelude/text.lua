@@ -2,7 +2,7 @@
 -- Callers must not be left by a tail call, or the blame lands one line too far out.
 local host = ...
 local error, type, pairs, ipairs, pcall, tostring = error, type, pairs, ipairs, pcall, tostring
-local getmetatable = getmetatable
+local getmetatable, setmetatable = getmetatable, setmetatable
 local format, match = string.format, string.match
 local sort, concat = table.sort, table.concat
 local math_type, huge = math.type, math.huge
@@ -105,15 +105,16 @@ function M.fail(kind, message, level)
   error(host.error.new(kind, M.placed(message, level + 1)), 0)
 end
 
--- The __index of a handle with these methods: `fields` may be absent, any other name it lacks is a mistake.
-function M.members(what, methods, fields)
+-- Makes the method table of a handle complete: `fields` may be absent, any other name it lacks is a mistake.
+function M.complete(what, methods, fields)
   local is_field = {}
   for _, name in ipairs(fields or {}) do is_field[name] = true end
-  return function(_, key)
-    local method = methods[key]
-    if method ~= nil or is_field[key] or type(key) ~= "string" then return method end
-    error(format("%s has no %q%s", what, key, (M.hint(key, M.sorted_keys(methods)))), 2)
-  end
+  return setmetatable(methods, {
+    __index = function(_, key)
+      if is_field[key] or type(key) ~= "string" then return nil end
+      error(format("%s has no %q%s", what, key, (M.hint(key, M.sorted_keys(methods)))), 2)
+    end,
+  })
 end
 
 -- Raises what was caught: with the place it has already, or else the caller's. An error of the script's own making goes

@@ -8,7 +8,7 @@ local current, status = host.task.current, host.task.status
 
 local M = {}
 local methods = {}
-local Timer = { __name = "timer", __plain = false, __index = text.members("a timer", methods, { "id", "cancelled" }) }
+local Timer = { __name = "timer", __plain = false, __index = text.complete("a timer", methods, { "id", "cancelled" }) }
 
 -- cancel() → whether there was anything still to come. A tick that runs already goes on to its end.
 function methods.cancel(self)
