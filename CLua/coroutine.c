@@ -88,29 +88,12 @@ static int close_down(lua_State *L, lua_State *co) {
   return status;
 }
 
-static int co_yield(lua_State *L);
-
-// Whether a suspended coroutine is inside a native that parked, not in the author's own yield.
-static bool waits_for_host(lua_State *co) {
-  lua_Debug info;
-  if (!lua_checkstack(co, 1) || !lua_getstack(co, 0, &info)) return false;
-  lua_getinfo(co, "f", &info);
-  bool is_own = lua_tocfunction(co, -1) == co_yield;
-  lua_pop(co, 1);
-  return !is_own;
-}
-
 // The arguments from `first` on go to co; false with a message on L when it cannot be resumed.
 static bool hand_over(lua_State *L, lua_State *co, int count) {
   const char *status = status_of(L, co);
   if (status[0] != 's') {
     lua_pop(L, count);
     lua_pushfstring(L, "cannot resume %s coroutine", status[0] == 'd' ? "dead" : "non-suspended");
-    return false;
-  }
-  if (lua_status(co) == LUA_YIELD && waits_for_host(co)) {
-    lua_pop(L, count);
-    lua_pushliteral(L, "cannot resume a coroutine that waits for the host: it goes on by itself");
     return false;
   }
   if (!lua_checkstack(co, count)) {

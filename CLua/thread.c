@@ -165,6 +165,8 @@ static enum clua_status run(clua_thread *thread, int arguments) {
     result = failed(thread, status);
   }
   clua_leave(vm, &frame);
+  // The bytes that a decoder looked at belong to the loop again.
+  if (!vm->running) clua_clear_view(vm);
   return result;
 }
 
