@@ -61,7 +61,7 @@ enum HostTask {
     return call.returnTrue()
   }
 
-  /// on_end(id, fn): fn(ok, error) runs when the task ends; false if it has ended
+  /// on_end(id, fn): fn(ok, results or error…) runs when the task ends; false if it has ended
   private static let onEnd: LuaNative = { state in
     let call = LuaCall(state)
     let runtime = ScriptRuntime.of(call)
@@ -139,5 +139,6 @@ extension ScriptRuntime {
       }, completion: nil)
       vm.release(watcher)
     }
+    values.forEach { vm.release($0) }
   }
 }

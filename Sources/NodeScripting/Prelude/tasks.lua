@@ -38,8 +38,6 @@ end
 
 function fail(task, cause)
   if task.state then return end
-  -- What a run that is over its budget is ended with is no value for a script.
-  if type(cause) == "userdata" then cause = over_budget() end
   task.state = task.cancelling and "cancelled" or "failed"
   task.cause = cause ~= nil and cause or new_error("cancelled", "the task was ended")
 end
