@@ -52,13 +52,25 @@ extension LocalNode: ListenerDelegate {
     first.close { [self] in closeAll(remaining.dropFirst(), completion) }
   }
 
+  public func listenerLetsIn(_ listener: any Listener) {
+    entering += 1
+    updateAcceptRoom()
+  }
+
+  public func listenerLost(_ listener: any Listener) {
+    entering -= 1
+    updateAcceptRoom()
+  }
+
   public func listener(_ listener: any Listener, accepted stream: any ByteStream) {
     assertOnLoop()
+    entering -= 1
     let address = stream.remoteAddress
     if let refusal = admission.reserve(address, side: .responder) {
       noteRejected(refusal)
       logger.info("rejected a connection: \(explain(refusal))", metadata: ["peer": "\(address)"])
       stream.abort()
+      updateAcceptRoom()
       return
     }
     updateAcceptRoom()

@@ -42,6 +42,8 @@ public final class LocalNode {
   var byAddress: [PeerAddress: Connection] = [:]
   var settingUp: [ConnectionID: Connection] = [:]
   var dials: [UInt64: DialToken] = [:]
+  /// Accepted connections that are not set up yet because their sockets are not.
+  var entering = 0
   var lastID: UInt64 = 0
   var ended = TrafficStatistics()
   var shutdownWaiters: [() -> Void] = []
@@ -134,8 +136,13 @@ public final class LocalNode {
 
   /// Room for accepts changes with every reservation.
   func updateAcceptRoom() {
-    let room = phase == .running || phase == .starting ? admission.limits.connecting - admission.connecting : 0
-    for listener in listeners { listener.setRoom(max(0, room)) }
+    // Asked anew for each: one that lets a connection in comes back here and leaves less for the next.
+    for listener in listeners { listener.setRoom(acceptRoom) }
+  }
+
+  private var acceptRoom: Int {
+    guard phase == .running || phase == .starting else { return 0 }
+    return max(0, admission.limits.connecting - admission.connecting - entering)
   }
 }
 

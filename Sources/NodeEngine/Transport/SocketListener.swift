@@ -11,8 +11,10 @@ final class SocketListener: Listener {
   private(set) var address: PeerAddress
   private var channel: (any Channel)?
   private var accepted = 0
+  /// Let in, and not yet a stream.
+  private var entering: Set<ObjectIdentifier> = []
   /// The socket file as it was made: another one of that name is not ours to remove.
-  private var file: FileIdentity?
+  private var file: UnixSocketFile?
   let gate = AcceptGate()
 
   init(loop: any EventLoop, wish: PeerAddress, delegate: any ListenerDelegate) {
@@ -27,7 +29,7 @@ final class SocketListener: Listener {
     self.channel = channel
     switch wish {
     case .ip: address = PeerAddress(channel.localAddress) ?? wish
-    case .unix(let path): file = FileIdentity(path)
+    case .unix(let path): file = UnixSocketFile(path)
     case .name: break
     }
   }
@@ -41,10 +43,12 @@ final class SocketListener: Listener {
   func close(completion: @escaping () -> Void) {
     guard let channel else { return completion() }
     self.channel = nil
+    for _ in entering { delegate?.listenerLost(self) }
+    entering = []
     delegate = nil
     gate.listener = nil
-    // Before the socket is closed: afterwards the name may be another listener's.
-    if case .unix(let path) = wish, let file, file == FileIdentity(path) { unlink(path) }
+    // Only if it is ours still, and before the socket is closed: afterwards the name may be another listener's.
+    if case .unix(let path) = wish, let file, file == UnixSocketFile(path) { unlink(path) }
     channel.close().assumeIsolated().whenComplete { _ in completion() }
   }
 
@@ -52,7 +56,17 @@ final class SocketListener: Listener {
     delegate?.listener(self, failed: .system(error, "accept on", address))
   }
 
+  func letsIn(_ channel: any Channel) {
+    entering.insert(ObjectIdentifier(channel))
+    delegate?.listenerLetsIn(self)
+    // It may break before it is up.
+    channel.closeFuture.assumeIsolated().whenComplete { [self] _ in
+      if entering.remove(ObjectIdentifier(channel)) != nil { delegate?.listenerLost(self) }
+    }
+  }
+
   func accepted(_ channel: any Channel) -> SocketStream {
+    entering.remove(ObjectIdentifier(channel))
     let remote: PeerAddress
     if case .unix(let path) = wish {
       // The peers of a Unix socket have no names of their own.
@@ -62,19 +76,6 @@ final class SocketListener: Listener {
       remote = PeerAddress(channel.remoteAddress) ?? .unix("")
     }
     return SocketStream(channel, local: PeerAddress(channel.localAddress) ?? address, remote: remote)
-  }
-}
-
-/// Which file a path leads to.
-private struct FileIdentity: Equatable {
-  let device: UInt
-  let inode: UInt
-
-  init?(_ path: String) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return nil }
-    device = UInt(status.st_dev)
-    inode = UInt(status.st_ino)
   }
 }
 
@@ -112,11 +113,14 @@ final class AcceptGate: ChannelInboundHandler {
     letIn()
   }
 
-  /// Each one that comes up takes a place, which calls `setRoom` from in here.
+  /// Each one takes a place, which calls `setRoom` from in here.
   private func letIn() {
     guard !isLettingIn, let context else { return }
     isLettingIn = true
-    while room > 0, let next = held.popFirst() { context.fireChannelRead(next) }
+    while room > 0, let next = held.popFirst() {
+      listener?.letsIn(unwrapInboundIn(next))
+      context.fireChannelRead(next)
+    }
     isLettingIn = false
   }
 
@@ -158,6 +162,7 @@ final class AcceptedHandler: ChannelInboundHandler, RemovableChannelHandler {
       context.pipeline.syncOperations.removeHandler(self, promise: nil)
       delegate.listener(listener, accepted: stream)
     } catch {
+      delegate.listenerLost(listener)
       context.close(promise: nil)
     }
   }

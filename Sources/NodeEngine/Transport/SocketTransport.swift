@@ -74,7 +74,6 @@ public final class SocketTransport: Transport {
     let loop = loop(of: scheduler)
     do throws(NodeError) {
       let target = try address.socketAddress()
-      if case .unix(let path) = address { try removeStaleSocket(path) }
       let listener = SocketListener(loop: loop, wish: address, delegate: delegate)
       let shared = LoopBound(listener)
       var bootstrap = ServerBootstrap(group: loop, childGroup: loop)
@@ -98,7 +97,13 @@ public final class SocketTransport: Transport {
           .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       }
       if options.reusePort { bootstrap = bootstrap.serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1) }
-      bootstrap.bind(to: target).assumeIsolated().whenComplete { result in
+      let bound: EventLoopFuture<any Channel>
+      if case .unix(let path) = address {
+        bound = bootstrap.withBoundSocket(try UnixSocketFile.bind(path))
+      } else {
+        bound = bootstrap.bind(to: target)
+      }
+      bound.assumeIsolated().whenComplete { result in
         switch result {
         case .success(let channel):
           listener.opened(channel)
@@ -109,28 +114,6 @@ public final class SocketTransport: Transport {
     } catch {
       completion(.failure(error))
     }
-  }
-
-  /// A socket file that nobody listens on any more is in the way; one that is alive is in use.
-  private func removeStaleSocket(_ path: String) throws(NodeError) {
-    var status = stat()
-    guard lstat(path, &status) == 0 else { return }
-    guard status.st_mode & S_IFMT == S_IFSOCK else {
-      throw NodeError(code: .addressInUse, message: "cannot listen on unix:\(path): a file of that name exists and is no socket")
-    }
-    // Not blocking: a listener whose queue is full would keep the loop waiting.
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
-    defer { Glibc.close(descriptor) }
-    var name = sockaddr_un()
-    name.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix($0.count - 1)) }
-    let isRefused = withUnsafePointer(to: &name) { pointer in
-      pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
-    }
-    guard isRefused != 0, errno == ECONNREFUSED else {
-      throw NodeError(code: .addressInUse, message: "cannot listen on unix:\(path): another process listens there")
-    }
-    unlink(path)
   }
 }
 

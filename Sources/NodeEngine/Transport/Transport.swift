@@ -54,6 +54,10 @@ public protocol Listener: AnyObject {
 
 /// Who gets what a listener accepts.
 public protocol ListenerDelegate: AnyObject {
+  /// One is on its way in and takes a place; either of the next two follows, perhaps in a later tick.
+  func listenerLetsIn(_ listener: any Listener)
+  /// It broke before it was up.
+  func listenerLost(_ listener: any Listener)
   /// A stream, not reading yet.
   func listener(_ listener: any Listener, accepted stream: any ByteStream)
   /// The system refused an accept; the listener goes on.

@@ -1,0 +1,188 @@
+import NodeCore
+import Testing
+
+@testable import NodeEngine
+
+@Suite struct ConnectingTests {
+  @Test func `A disconnect is seen by both and by nobody else`() async throws {
+    let logics = (0..<3).map { _ in Recorder() }
+    try await withNode(Recorder()) { hub in
+      try await withNode(logics[0]) { a in
+        try await withNode(logics[1]) { b in
+          try await withNode(logics[2]) { c in
+            for node in [a, b, c] { try await node.dial(hub) }
+            try await eventually("all are there") { await hub.connected == 3 }
+            await b.node.disconnect(await hub.address)
+            try await eventually("one is gone") { await hub.connected == 2 }
+            #expect(await a.connected == 1)
+            #expect(await b.connected == 0)
+            #expect(await c.connected == 1)
+            for info in await hub.node.connections() { try await hub.node.send([9], to: info.id) }
+            try await eventually("the others still hear") { logics[0].messages == [[9]] && logics[2].messages == [[9]] }
+          }
+        }
+      }
+    }
+  }
+
+  @Test func `A peer that breaks the rules harms only itself`() async throws {
+    let echo = Echo()
+    try await withNode(echo) { hub in
+      let good = try (0..<3).map { _ in try RawSocket(to: RawAddress.of(hub)) }
+      let bad = try RawSocket(to: await hub.address)
+      try await eventually("all are there") { await hub.connected == 4 }
+      bad.send([255, 255, 255, 255, 1, 2, 3])
+      try await eventually("it is gone") { await hub.connected == 3 }
+      for raw in good {
+        raw.send(frame([1]))
+        #expect(try await raw.receive(5) == frame([1]))
+      }
+      #expect(await hub.node.heuristics().decodeErrors == 1)
+    }
+  }
+
+  @Test func `Nobody listens there`() async throws {
+    let address: PeerAddress
+    do { address = try RawListener().address }
+    try await withNode(Quiet()) { node in
+      let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: address) }
+      #expect(error?.code == .refused)
+      #expect(error?.message.contains("\(address)") == true)
+      #expect(await node.node.counts == (0, 0))
+    }
+  }
+
+  @Test func `Who does not answer times out, and its place is free`() async throws {
+    let listener = try RawListener(backlog: 0)
+    let fillers = (0..<4).map { _ in RawSocket(dialling: listener.address) }
+    try await withNode(Quiet(), { $0.connectionTimeout = .milliseconds(100) }) { node in
+      let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: listener.address) }
+      #expect(error?.code == .timeout)
+      #expect(await node.node.counts == (0, 0))
+      var options = DialOptions()
+      options.timeout = .milliseconds(50)
+      #expect(await failure { () throws(NodeError) in _ = try await node.node.connect(to: listener.address, options: options) }?.code == .timeout)
+    }
+    fillers.forEach { $0.close() }
+  }
+
+  @Test(arguments: ["127.0.0.1:0", "0.0.0.0:0", "[::]:0", "[::1]:0"])
+  func `A node does not connect to itself`(wish: String) async throws {
+    try await withNode(Recorder(), { $0.listen = [try! PeerAddress(parsing: wish)] }) { node in
+      let own = await node.address
+      var ways = [own]
+      if own.ip!.isUnspecified { ways += ["127.0.0.1", "127.1.2.3"].map { .ip(IPAddress($0)!, port: own.port!) } }
+      if own.ip == .loopback {
+        ways += [.name("localhost", port: own.port!), .ip(IPAddress("0.0.0.0")!, port: own.port!), .ip(IPAddress("::ffff:127.0.0.1")!, port: own.port!)]
+      }
+      for way in ways {
+        let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: way) }
+        #expect(error?.code == .own, "\(way): \(error.map { "\($0)" } ?? "connected")")
+      }
+      #expect(await node.node.counts == (0, 0))
+      #expect(await node.node.heuristics().dialsRefused == 0)
+    }
+  }
+
+  @Test func `A second connection to one address is refused, pending or live`() async throws {
+    let door = Door()
+    try await withNode(Recorder()) { listener in
+      try await withNode(Shaker(.wait(door))) { dialler in
+        let address = await listener.address
+        async let first = dialler.node.connect(to: address)
+        try await eventually("the first is under way") { await dialler.connecting == 1 }
+        #expect(await failure { () throws(NodeError) in _ = try await dialler.node.connect(to: address) }?.code == .duplicate)
+        door.open()
+        _ = try await first
+        #expect(await failure { () throws(NodeError) in _ = try await dialler.node.connect(to: address) }?.code == .duplicate)
+        #expect(await dialler.node.counts == (1, 0))
+        await dialler.node.disconnect(address)
+        try await dialler.dial(listener)
+      }
+    }
+  }
+
+  @Test func `Two nodes may have a connection each way`() async throws {
+    let a = Recorder()
+    let b = Recorder()
+    try await withNode(a) { one in
+      try await withNode(b) { two in
+        let out = try await one.dial(two)
+        let back = try await two.dial(one)
+        try await eventually("both have both") { await (one.connected, two.connected) == (2, 2) }
+        try await one.node.send([1], to: out.id)
+        try await two.node.send([2], to: back.id)
+        try await eventually("each has its message") { b.messages == [[1]] && a.messages == [[2]] }
+      }
+    }
+  }
+
+  @Test func `Connecting is observable on both sides`() async throws {
+    let door = Door()
+    try await withNode(Shaker(.wait(door))) { listener in
+      try await withNode(Shaker(.wait(door))) { dialler in
+        async let info = dialler.dial(listener)
+        try await eventually("both are setting up") { await (listener.connecting, dialler.connecting) == (1, 1) }
+        #expect(await listener.node.connections().isEmpty)
+        door.open()
+        _ = try await info
+        try await eventually("both are up") { await (listener.connected, dialler.connected) == (1, 1) }
+      }
+    }
+  }
+
+  @Test func `A cancelled dial gives its place back, in the connect and in the handshake`() async throws {
+    let listener = try RawListener(backlog: 0)
+    let fillers = (0..<4).map { _ in RawSocket(dialling: listener.address) }
+    try await withNode(Shaker(.read), { ($0.connectionTimeout, $0.handshakeTimeout) = (.seconds(60), .seconds(60)) }) { node in
+      try await withNode(Quiet()) { silent in
+        for address in [listener.address, await silent.address] {
+          let dial = Task { await failure { () throws(NodeError) in _ = try await node.node.connect(to: address) } }
+          try await eventually("it is under way") { await node.connecting == 1 }
+          dial.cancel()
+          #expect(await dial.value?.code == .cancelled)
+          #expect(await node.node.counts == (0, 0))
+        }
+        try await eventually("the other side lets go too") { await silent.connected == 0 }
+      }
+      #expect(node.logic.connects.isEmpty)
+    }
+    fillers.forEach { $0.close() }
+  }
+
+  @Test func `A dial that is cancelled before it starts ends as cancelled`() async throws {
+    try await withNode(Quiet()) { node in
+      let listener = try RawListener()
+      let dial = Task {
+        try? await Task.sleep(for: .seconds(3600))
+        return await failure { () throws(NodeError) in _ = try await node.node.connect(to: listener.address) }
+      }
+      dial.cancel()
+      #expect(await dial.value?.code == .cancelled)
+      #expect(await node.node.counts == (0, 0))
+    }
+  }
+
+  @Test func `localhost is dialled by its name`() async throws {
+    try await withNode(Echo()) { server in
+      let client = Recorder()
+      try await withNode(client) { node in
+        let info = try await node.node.connect(to: .name("localhost", port: await server.address.port!))
+        #expect(info.address == (await server.address))
+        try await node.node.send([5], to: info.id)
+        try await eventually("the answer is there") { client.messages == [[5]] }
+      }
+    }
+  }
+
+  @Test func `The local end can be chosen`() async throws {
+    try await withNode(Recorder()) { server in
+      try await withNode(Recorder()) { client in
+        let info = try await client.node.connect(
+          to: await server.address, options: DialOptions(localAddress: .ip(IPAddress("127.0.0.9")!, port: 0)))
+        #expect(info.localAddress.ip == IPAddress("127.0.0.9"))
+        try await eventually("it is there") { await server.node.connections().first?.address == info.localAddress }
+      }
+    }
+  }
+}

@@ -1,0 +1,115 @@
+import Glibc
+import NodeCore
+import Testing
+
+@testable import NodeEngine
+
+@Suite struct ListeningTests {
+  @Test func `The bound address is reported, not the wish`() async throws {
+    try await withNode(Quiet()) { node in
+      #expect(await node.address.port != 0)
+      #expect(await node.address.ip == .loopback)
+    }
+  }
+
+  @Test func `A node that does not listen dials all the same`() async throws {
+    try await withNode(Recorder()) { listener in
+      try await withNode(Recorder(), { $0.listen = [] }) { dialler in
+        #expect(await dialler.node.address == nil)
+        try await dialler.dial(listener)
+      }
+    }
+  }
+
+  @Test func `It may listen at several addresses, and at one more later`() async throws {
+    let wishes = ["127.0.0.1:0", "[::1]:0"].map { try! PeerAddress(parsing: $0) }
+    try await withNode(Recorder(), { $0.listen = wishes }) { node in
+      let later = try await node.node.listen(on: wishes[0])
+      let all = await node.node.addresses
+      #expect(all.count == 3 && all[2] == later)
+      try await withNode(Recorder()) { dialler in
+        for address in all { _ = try await dialler.node.connect(to: address) }
+        try await eventually("all three are there") { await node.connected == 3 }
+      }
+    }
+  }
+
+  @Test func `Listening can be turned off and on again; what stands, stands`() async throws {
+    try await withNode(Recorder()) { listener in
+      try await withNode(Recorder()) { dialler in
+        let address = await listener.address
+        try await dialler.dial(listener)
+        await listener.node.stopListening()
+        #expect(await listener.node.address == nil)
+        #expect(throws: SocketFailure.self) { try RawSocket(to: address) }
+        #expect(await dialler.connected == 1)
+        let again = try await listener.node.listen(on: address)
+        #expect(again == address)
+        try await withNode(Recorder()) { _ = try await $0.dial(listener) }
+        #expect(await dialler.connected == 1)
+      }
+    }
+  }
+
+  @Test func `A port in use is refused in words`() async throws {
+    try await withNode(Quiet()) { node in
+      let address = await node.address
+      let second = try TestNode(Quiet()) { $0.listen = [address] }
+      let error = await failure { () throws(NodeError) in try await second.node.start() }
+      #expect(error?.code == .addressInUse)
+      #expect(error?.message.contains("\(address)") == true)
+      // It owns nothing and does not hang.
+      await second.node.shutDown()
+    }
+  }
+
+  @Test func `With reuse_port two live nodes share one`() async throws {
+    try await withNode(Recorder(), { $0.reusePort = true }) { first in
+      let address = await first.address
+      try await withNode(Recorder(), { ($0.reusePort, $0.listen) = (true, [address]) }) { second in
+        #expect(await second.address == address)
+        let sockets = try (0..<16).map { _ in try RawSocket(to: address) }
+        try await eventually("between them they accept all") { await first.connected + second.connected == sockets.count }
+        sockets.forEach { $0.close() }
+      }
+    }
+  }
+
+  @Test(arguments: ["127.0.0.1:0", "[::1]:0", "localhost:0", "0.0.0.0:0", "[::]:0"])
+  func `IPv4, IPv6, a name, wildcards`(wish: String) async throws {
+    try await withNode(Echo(), { $0.listen = [try! PeerAddress(parsing: wish)] }) { node in
+      let port = try #require(await node.address.port)
+      let isSix = await node.address.ip?.isV4 == false
+      let raw = try RawSocket(to: try PeerAddress(parsing: isSix ? "[::1]:\(port)" : "127.0.0.1:\(port)"))
+      raw.send(frame([1, 2, 3]))
+      #expect(try await raw.receive(7) == frame([1, 2, 3]))
+    }
+  }
+
+  @Test func `A peer that came over IPv4 to an IPv6 wildcard is an IPv4 one`() async throws {
+    try await withNode(Recorder(), { $0.listen = [try! PeerAddress(parsing: "[::]:0")] }) { node in
+      let raw = try RawSocket(to: .ip(.loopback, port: await node.address.port!))
+      try await eventually("it is there") { await node.connected == 1 }
+      #expect(await node.node.connections()[0].address == (try raw.localAddress))
+    }
+  }
+
+  @Test func `An address this machine does not have is refused`() async throws {
+    let node = try TestNode(Quiet()) { $0.listen = [try! PeerAddress(parsing: "192.0.2.1:0")] }
+    let error = await failure { () throws(NodeError) in try await node.node.start() }
+    #expect(error?.code == .address)
+    #expect(error?.message.contains("this machine has no such address") == true)
+  }
+
+  @Test func `A name without an address is refused as such, for listening and dialling`() async throws {
+    let nowhere = try PeerAddress(parsing: "no-such-host.invalid:80")
+    let node = try TestNode(Quiet()) { $0.listen = [nowhere] }
+    #expect(await failure { () throws(NodeError) in try await node.node.start() }?.code == .resolve)
+    try await withNode(Quiet()) { node in
+      let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: nowhere) }
+      #expect(error?.code == .resolve)
+      #expect(error?.message.contains("no-such-host.invalid") == true)
+      #expect(await node.node.counts == (0, 0))
+    }
+  }
+}
