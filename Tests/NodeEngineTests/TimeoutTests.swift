@@ -1,0 +1,187 @@
+import NodeCore
+import Synchronization
+import Testing
+
+@testable import NodeEngine
+
+/// Time-outs of a live connection.
+@Suite struct TimeoutTests {
+  @Test func `A peer that says nothing is disconnected, and it is counted`() async throws {
+    let logic = Recorder()
+    try await withNode(logic, { $0.idleTimeout = .milliseconds(50) }) { node in
+      let raw = try RawSocket(to: await node.address)
+      #expect(try await raw.receiveRest().ending == .end)
+      try await logic.sawReason(.idle)
+      #expect(await node.node.heuristics().idleTimeouts == 1)
+      #expect(await node.connected == 0)
+    }
+  }
+
+  @Test func `A part of a message does not count as one`() async throws {
+    let logic = Recorder()
+    try await withNode(logic, { $0.idleTimeout = .milliseconds(200) }) { node in
+      let raw = try RawSocket(to: await node.address)
+      let trickle = Task {
+        // A byte of a long frame now and then would keep the connection for ever.
+        raw.send([0, 0, 10, 0])
+        while !Task.isCancelled, logic.reasons.isEmpty {
+          raw.send([1])
+          try await Task.sleep(for: .milliseconds(20))
+        }
+      }
+      try await logic.sawReason(.idle)
+      trickle.cancel()
+      _ = try? await trickle.value
+      raw.close()
+    }
+  }
+
+  @Test func `A message puts it off: what counts is the time since the last one`() async throws {
+    let logic = Recorder()
+    try await withNode(logic, { $0.idleTimeout = .milliseconds(300) }) { node in
+      let raw = try RawSocket(to: await node.address)
+      let start = ContinuousClock.now
+      var last = start
+      while ContinuousClock.now - start < .milliseconds(900) {
+        raw.send(frame([1]))
+        last = .now
+        try await Task.sleep(for: .milliseconds(10))
+      }
+      #expect(ContinuousClock.now - last > .milliseconds(300) || logic.reasons.isEmpty)
+      try await logic.sawReason(.idle)
+      #expect(ContinuousClock.now - last >= .milliseconds(290))
+      raw.close()
+    }
+  }
+
+  @Test func `0 is none`() async throws {
+    let logic = Recorder()
+    try await withNode(logic, { $0.idleTimeout = .zero }) { node in
+      try await withNode(Recorder(), { $0.idleTimeout = .milliseconds(50) }) { short in
+        let raw = try RawSocket(to: await node.address)
+        let other = try RawSocket(to: await short.address)
+        try await eventually("the one with a time-out has had enough") { !short.logic.reasons.isEmpty }
+        #expect(await node.connected == 1)
+        #expect(await node.look { $0.connections[0].idleTimer == nil })
+        raw.close()
+        other.close()
+      }
+    }
+  }
+
+  @Test func `Time in which the hook itself holds messages back does not count`() async throws {
+    final class Holder: Recorder, @unchecked Sendable {
+      override func process(_ message: UnsafeRawBufferPointer, from connection: Connection) throws {
+        try super.process(message, from: connection)
+        connection.holdMessages()
+      }
+    }
+    let logic = Holder()
+    try await withNode(logic, { $0.idleTimeout = .milliseconds(50) }) { node in
+      try await withNode(Recorder(), { $0.idleTimeout = .milliseconds(250) }) { clock in
+        let raw = try RawSocket(to: await node.address)
+        raw.send(frame([1]))
+        let other = try RawSocket(to: await clock.address)
+        try await eventually("some time has passed") { !clock.logic.reasons.isEmpty }
+        #expect(await node.connected == 1)
+        await node.look { $0.connections[0].releaseMessages() }
+        try await logic.sawReason(.idle)
+        raw.close()
+        other.close()
+      }
+    }
+  }
+
+  /// Fills the way to the peer as soon as it is connected, and waits for it to have left.
+  private final class Flusher: Recorder, @unchecked Sendable {
+    let outcome = Mutex<String?>(nil)
+    let amount: Int
+    init(_ amount: Int) {
+      self.amount = amount
+      super.init(.bytes)
+    }
+    override nonisolated(nonsending) func onConnect(_ connection: Connection) async throws {
+      try await super.onConnect(connection)
+      try connection.setOption("send_buffer", .integer(8192))
+      for _ in 0..<amount {
+        let bytes = [UInt8](repeating: 7, count: 1 << 16)
+        _ = bytes.withUnsafeBytes { connection.trySend($0) }
+      }
+      do {
+        try await connection.flush()
+        outcome.withLock { $0 = "flushed" }
+      } catch {
+        outcome.withLock { $0 = error.message }
+      }
+    }
+  }
+
+  @Test func `Who does not read is disconnected, and flush says so`() async throws {
+    let logic = Flusher(16)
+    try await withNode(logic, { $0.writeTimeout = .milliseconds(100) }) { node in
+      let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
+      try await logic.sawReason(.writeTimeout)
+      try await eventually("flush has its answer") { logic.outcome.withLock { $0 } != nil }
+      #expect(logic.outcome.withLock { $0 }?.contains("write_timeout") == true)
+      #expect(await node.node.heuristics().writeTimeouts == 1)
+      try await eventually("its place is free") { await node.connected == 0 }
+      raw.close()
+    }
+  }
+
+  @Test func `Who reads slowly but steadily is not`() async throws {
+    let logic = Flusher(16)
+    try await withNode(logic, { $0.writeTimeout = .milliseconds(400) }) { node in
+      let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
+      var total = 0
+      try await eventually("all is read") {
+        if case .bytes(let bytes) = raw.poll(4096) { total += bytes.count }
+        return total == 16 << 16
+      }
+      try await eventually("flush has its answer") { logic.outcome.withLock { $0 } != nil }
+      #expect(logic.outcome.withLock { $0 } == "flushed")
+      #expect(await node.node.heuristics().writeTimeouts == 0)
+      raw.close()
+    }
+  }
+
+  @Test func `A peer that does not read does not hold a disconnect up for longer`() async throws {
+    let logic = Flusher(16)
+    try await withNode(logic, { $0.writeTimeout = .milliseconds(100) }) { node in
+      let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
+      try await eventually("it is there") { await node.connected == 1 }
+      let id = await node.node.connections().first?.id
+      if let id { await node.node.disconnect(id) }
+      #expect(await node.node.counts == (0, 0))
+      #expect(await node.node.heuristics().writeTimeouts == 1)
+      #expect(logic.reasons.count == 1)
+      raw.close()
+    }
+  }
+
+  @Test func `flush with nothing queued, and on a connection that is over`() async throws {
+    let logic = Flusher(0)
+    try await withNode(logic) { node in
+      let raw = try RawSocket(to: await node.address)
+      try await eventually("flush has its answer") { logic.outcome.withLock { $0 } == "flushed" }
+      raw.close()
+    }
+    final class Late: Recorder, @unchecked Sendable {
+      let outcome = Mutex<String?>(nil)
+      override nonisolated(nonsending) func onDisconnect(_ connection: Connection, _ reason: DisconnectReason) async {
+        let bytes = [UInt8](repeating: 1, count: 10)
+        _ = bytes.withUnsafeBytes { connection.trySend($0) }
+        do { try await connection.flush() } catch { outcome.withLock { $0 = error.message } }
+        await super.onDisconnect(connection, reason)
+      }
+    }
+    let late = Late()
+    try await withNode(late) { node in
+      let raw = try RawSocket(to: await node.address)
+      try await eventually("it is there") { await node.connected == 1 }
+      await node.look { $0.connections[0].abort(DisconnectReason(.local)) }
+      try await eventually("the hook is over") { late.reasons == [.local] }
+      raw.close()
+    }
+  }
+}
