@@ -77,14 +77,15 @@ import Testing
       }
     }
     let logic = Holder()
-    try await withNode(logic, { $0.idleTimeout = .milliseconds(50) }) { node in
-      try await withNode(Recorder(), { $0.idleTimeout = .milliseconds(250) }) { clock in
+    try await withNode(logic, { $0.idleTimeout = .milliseconds(500) }) { node in
+      try await withNode(Recorder(), { $0.idleTimeout = .milliseconds(1200) }) { clock in
         let raw = try RawSocket(to: await node.address)
         raw.send(frame([1]))
+        try await eventually("the hook holds") { logic.messages.count == 1 }
         let other = try RawSocket(to: await clock.address)
         try await eventually("some time has passed") { !clock.logic.reasons.isEmpty }
         #expect(await node.connected == 1)
-        await node.look { $0.connections[0].releaseMessages() }
+        await node.look { $0.connections.first?.releaseMessages() }
         try await logic.sawReason(.idle)
         raw.close()
         other.close()
