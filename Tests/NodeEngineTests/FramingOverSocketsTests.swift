@@ -67,6 +67,7 @@ import Testing
     func handshake(_ connection: Connection, completion: @escaping (Result<Void, NodeError>) -> Void) {}
     func framing(for connection: Connection) throws(NodeError) -> Framing { Framing(.external) }
     func connected(_ connection: Connection) {}
+    func drain(_ connection: Connection, keeping limit: Int) -> Int { 0 }
     func receive(_ connection: Connection) {
       let inbound = connection.inbound
       while let tag = inbound.bytes.first {
