@@ -152,13 +152,11 @@ bool clua_number(lua_State *L, int index, double *value) {
 
 bool clua_boolean(lua_State *L, int index) { return lua_toboolean(L, index); }
 
+// Lua code cannot write into a userdata, so one that holds its own address is ours; cheaper than to compare metatables.
 static clua_object_box *box_at(lua_State *L, int index, uint32_t tag) {
+  if (lua_type(L, index) != LUA_TUSERDATA || lua_rawlen(L, index) != sizeof(clua_object_box)) return NULL;
   clua_object_box *box = lua_touserdata(L, index);
-  if (!box || lua_islightuserdata(L, index) || !lua_getmetatable(L, index)) return NULL;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->object_metatable);
-  bool is_ours = lua_topointer(L, -1) == lua_topointer(L, -2);
-  lua_pop(L, 2);
-  return is_ours && box->tag == tag ? box : NULL;
+  return box->self == box && box->tag == tag ? box : NULL;
 }
 
 void *clua_object(lua_State *L, int index, uint32_t tag) {
@@ -166,7 +164,7 @@ void *clua_object(lua_State *L, int index, uint32_t tag) {
   if (lua_type(L, index) == LUA_TTABLE) {
     lua_rawgeti(L, index, 1);
     box = box_at(L, -1, tag);
-    lua_pop(L, 1);
+    lua_settop(L, -2);
   } else {
     box = box_at(L, index, tag);
   }
@@ -204,6 +202,7 @@ typedef struct { uint32_t tag; clua_object_box *box; clua_ref ref; } object_requ
 static int new_object(lua_State *L) {
   object_request *request = lua_touserdata(L, 1);
   request->box = lua_newuserdatauv(L, sizeof *request->box, 0);
+  request->box->self = request->box;
   request->box->tag = request->tag;
   request->box->pointer = NULL;
   lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->object_metatable);

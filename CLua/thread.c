@@ -90,7 +90,7 @@ static int all_results(lua_State *L, int status, lua_KContext context) {
 }
 
 typedef struct { clua_ref function; const clua_pack *arguments; } start_request;
-typedef struct { clua_ref function, first, second; const void *bytes; size_t count; } message_request;
+typedef struct { clua_ref function, first, second; clua_next next; void *context; } messages_request;
 
 // A run's code is called through lua_pcallk, although lua_resume catches errors as well, for three reasons: the handler
 // sees the stack while it is there; <close> handlers of a failed run may wait; and Lua leaves a coroutine that dies of an
@@ -121,16 +121,43 @@ static int start_body(lua_State *L) {
   return end_run(L, lua_pcallk(L, 1, LUA_MULTRET, 1, thread, end_run), thread);
 }
 
-static int message_body(lua_State *L) {
-  message_request *request = lua_touserdata(L, 1);
+// One message is over and well: the next has a budget of its own. False where a budget ran out as this one ended, which
+// leaving the run undoes; the next message must not pay for it.
+static bool next_run(clua_vm *vm) {
+  uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
+  atomic_store_explicit(&vm->epoch, epoch + 2, memory_order_release);
+  atomic_signal_fence(memory_order_seq_cst);
+  vm->failing = 0;
+  return __builtin_expect(!vm->kill, 1);
+}
+
+// After the call that waited.
+static int end_messages(lua_State *L, int status, lua_KContext context) {
+  end_run(L, status, context);
+  return status == LUA_OK || status == LUA_YIELD ? 0 : 1;
+}
+
+static int messages_body(lua_State *L) {
+  messages_request request = *(messages_request *)lua_touserdata(L, 1);
+  clua_vm *vm = vm_of(L);
+  lua_KContext thread = (lua_KContext)vm->current;
   lua_pushcfunction(L, clua_note_raise);
   lua_replace(L, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request->function);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request->first);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request->second);
-  lua_pushlstring(L, request->bytes, request->count);  // for want of memory only, which asks no handler
-  lua_KContext thread = (lua_KContext)vm_of(L)->current;
-  return end_run(L, lua_pcallk(L, 3, 0, 1, thread, end_run), thread);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request.function);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request.first);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request.second);
+  const void *bytes;
+  size_t count;
+  while (request.next(request.context, &bytes, &count)) {
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 3);
+    lua_pushvalue(L, 4);
+    lua_pushlstring(L, bytes, count);  // fails for want of memory only, which asks no handler
+    int status = lua_pcallk(L, 3, 0, 1, thread, end_messages);
+    if (__builtin_expect(status != LUA_OK, 0)) return end_messages(L, status, thread);
+    if (!next_run(vm)) break;
+  }
+  return 0;
 }
 
 static enum clua_status failed(clua_thread *thread, int status) {
@@ -186,11 +213,11 @@ enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_p
 }
 
 enum clua_status clua_deliver(
-  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, const void *bytes, size_t count) {
-  if (thread->state != CLUA_IDLE) return misused(thread, "a message was delivered to a thread that is in the middle of a run");
-  message_request request = { function, first, second, bytes, count };
+  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next next, void *context) {
+  if (thread->state != CLUA_IDLE) return misused(thread, "messages were delivered to a thread that is in the middle of a run");
+  messages_request request = { function, first, second, next, context };
   lua_settop(thread->L, 0);
-  lua_pushcfunction(thread->L, message_body);
+  lua_pushcfunction(thread->L, messages_body);
   lua_pushlightuserdata(thread->L, &request);
   return run(thread, 1);
 }

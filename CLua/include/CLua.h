@@ -94,7 +94,11 @@ bool clua_call(clua_vm *vm, clua_ref function, const clua_pack *arguments, clua_
 bool clua_pack_ref_value(clua_vm *vm, clua_ref ref, clua_pack *pack);
 void clua_release(clua_vm *vm, clua_ref ref);
 
-typedef struct clua_object_box { uint32_t tag; void *pointer; } clua_object_box;
+typedef struct clua_object_box {
+  struct clua_object_box *self;  // what no other userdata has: how an object is recognised
+  uint32_t tag;
+  void *pointer;
+} clua_object_box;
 clua_ref clua_new_object(clua_vm *vm, uint32_t tag, clua_object_box **box);
 
 // ---- failures
@@ -130,8 +134,11 @@ clua_thread *clua_thread_new(clua_vm *vm, void *host);
 void clua_thread_free(clua_thread *thread);
 clua_thread *clua_current(const clua_vm *vm);
 enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_pack *arguments);
+// Calls function(first, second, message) for each message `next` gives, as one resume of the coroutine but a run each for
+// the budget. A call that waits ends the series: the messages after it are not asked for.
+typedef bool (*clua_next)(void *context, const void **bytes, size_t *count);
 enum clua_status clua_deliver(
-  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, const void *bytes, size_t count);
+  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next next, void *context);
 enum clua_status clua_resume(clua_thread *thread, const clua_pack *values);
 enum clua_status clua_resume_raising(clua_thread *thread, const clua_pack *error);
 // Ends what the thread was doing (pending <close> handlers run) and makes it ready for another run.

@@ -27,6 +27,10 @@ public enum LuaLibraries: Sendable {
   case trusted
 }
 
+/// Gives the next message's bytes, valid until it is asked again; false where there is none.
+public typealias LuaMessageSource =
+  @convention(c) (UnsafeMutableRawPointer?, UnsafeMutablePointer<UnsafeRawPointer?>?, UnsafeMutablePointer<Int>?) -> Bool
+
 /// A Lua state. Belongs to one thread at a time; nothing it does raises over a Swift frame.
 public final class LuaVM {
   let raw: OpaquePointer
@@ -150,13 +154,14 @@ public final class LuaVM {
     withPack(arguments) { Self.status(clua_start(thread.raw, function.slot, $0)) }
   }
 
-  /// `function(first, second, bytes)`: the message path, with no allocation but the Lua string.
+  /// `function(first, second, message)` for each message that `next` gives: the message path, with no allocation but the
+  /// Lua strings. Each call has a budget of its own; one that waits or fails ends the series.
   @inline(__always)
   public func deliver(
-    _ thread: LuaThread, _ function: LuaRef, _ first: LuaRef, _ second: LuaRef, _ bytes: UnsafeRawBufferPointer
+    _ thread: LuaThread, _ function: LuaRef, _ first: LuaRef, _ second: LuaRef, from next: @escaping LuaMessageSource,
+    _ context: UnsafeMutableRawPointer
   ) -> LuaRunStatus {
-    Self.status(
-      clua_deliver(thread.raw, function.slot, first.slot, second.slot, bytes.baseAddress, bytes.count))
+    Self.status(clua_deliver(thread.raw, function.slot, first.slot, second.slot, next, context))
   }
 
   /// The call that parked the thread returns these values.

@@ -122,6 +122,8 @@ public final class Connection {
   public var isOpen: Bool { phase == .live || phase == .settingUp }
   /// Live, or in its `on_disconnect`.
   public var isRegistered: Bool { phase == .live || phase == .disconnecting }
+  /// Messages may be handed to hooks.
+  package var takesMessages: Bool { isOpen && !isReadingPaused }
   package var phaseIsLive: Bool { phase == .live }
   /// The peer has closed its side: nothing more will come.
   package var hasEnded: Bool { inbound.isEnded }

@@ -77,18 +77,78 @@ struct RunTests {
     #expect(try machine.run("return closed").first?.text?.hasSuffix("cannot wait here") == true)
   }
 
-  @Test func `A message's bytes are delivered as a string`() throws {
-    let machine = try Machine()
-    let chunk = try machine.vm.load("return function(a, b, m) seen = #m .. a .. b end", chunkName: "@f.lua")
-    let hook = try machine.vm.callNowRef(chunk)
-    let text = try machine.vm.callNowRef(machine.vm.load("return 'x'", chunkName: "@x.lua"))
-    let thread = try #require(machine.vm.makeThread())
-    let bytes: [UInt8] = [0, 1, 2]
-    for _ in 0..<100 {
-      #expect(bytes.withUnsafeBytes { machine.vm.deliver(thread, hook, text, text, $0) } == .finished)
-      #expect(thread.resultCount == 0)
+  /// Gives numbered messages of three bytes, so many.
+  private struct Source {
+    var left: Int
+    var bytes: (UInt8, UInt8, UInt8) = (0, 1, 2)
+    static let next: LuaMessageSource = { context, bytes, count in
+      let source = context!.assumingMemoryBound(to: Source.self)
+      guard source.pointee.left > 0 else { return false }
+      source.pointee.left -= 1
+      source.pointee.bytes.0 += 1
+      bytes!.pointee = UnsafeRawPointer(context! + MemoryLayout<Source>.offset(of: \Source.bytes)!)
+      count!.pointee = 3
+      return true
     }
-    #expect(try machine.run("return seen") == ["3xx"])
+  }
+
+  /// Delivers so many messages to `function(a, b, m)`; how it ended, and how many were not asked for.
+  private func deliver(
+    _ count: Int, to hook: String, in machine: Machine, _ thread: LuaThread
+  ) throws -> (status: LuaRunStatus, left: Int) {
+    let function = try machine.vm.callNowRef(machine.vm.load("return \(hook)", chunkName: "@f.lua"))
+    let text = try machine.vm.callNowRef(machine.vm.load("return 'x'", chunkName: "@x.lua"))
+    var source = Source(left: count)
+    let status = withUnsafeMutablePointer(to: &source) { machine.vm.deliver(thread, function, text, text, from: Source.next, $0) }
+    return (status, source.left)
+  }
+
+  @Test func `Messages are delivered as strings, in order, one call each`() throws {
+    let machine = try Machine()
+    let thread = try #require(machine.vm.makeThread())
+    let (status, left) = try deliver(
+      100, to: "function(a, b, m) seen = (seen or '') .. #m .. m:byte() .. a .. b .. ' ' end", in: machine, thread)
+    #expect(status == .finished && left == 0 && thread.resultCount == 0)
+    let expected = (1...100).map { "3\($0)xx " }.joined()
+    #expect(try machine.run("return seen").first?.text == expected)
+  }
+
+  @Test func `A call that waits ends the series, and finishes alone`() throws {
+    let machine = try Machine()
+    let thread = try #require(machine.vm.makeThread())
+    let (status, left) = try deliver(
+      5, to: "function(_, _, m) if m:byte() == 2 then waited = park() end n = (n or 0) + 1 end", in: machine, thread)
+    #expect(status == .parked && left == 3)
+    #expect(machine.vm.resume(thread) { $0.string("yes") } == .finished)
+    #expect(try machine.run("return n, waited") == [2, "yes"])
+    #expect(try deliver(2, to: "function() n = n + 1 end", in: machine, thread).status == .finished)
+    #expect(try machine.run("return n") == [4])
+  }
+
+  @Test func `A call that fails ends the series with its error, also after a wait`() throws {
+    let machine = try Machine()
+    let thread = try #require(machine.vm.makeThread())
+    let hook = "function(_, _, m) if m:byte() == 3 then if wait then park() end error('no') end end"
+    let (status, left) = try deliver(5, to: hook, in: machine, thread)
+    #expect(status == .failed && left == 2)
+    #expect(machine.takeFailure(thread).message == "f.lua:1: no")
+    _ = try machine.run("wait = true")
+    #expect(try deliver(5, to: hook, in: machine, thread).status == .parked)
+    #expect(machine.vm.resume(thread) { _ in } == .failed)
+    #expect(machine.takeFailure(thread).message == "f.lua:1: no")
+  }
+
+  @Test func `Each message of a series has a time budget of its own`() throws {
+    let machine = try Machine(time: .milliseconds(100))
+    let thread = try #require(machine.vm.makeThread())
+    // Together well over the budget though other tests run meanwhile, each under it; and then one over it.
+    let spin = "local t = os.clock() + %s while os.clock() < t do end"
+    let (status, _) = try deliver(20, to: "function() \(spin.replacing("%s", with: "0.05")) end", in: machine, thread)
+    #expect(status == .finished)
+    let (killed, left) = try deliver(
+      4, to: "function(_, _, m) if m:byte() == 2 then \(spin.replacing("%s", with: "60")) end end", in: machine, thread)
+    #expect(killed == .failed && left == 2)
+    #expect(try deliver(1, to: "function() end", in: machine, thread).status == .finished)
   }
 
   @Test func `Threads the host mixes up are an error for the host`() throws {

@@ -15,37 +15,22 @@ extension ScriptHooks {
     }
   }
 
-  /// One run per message on one pooled coroutine, until the bytes run out or a hook waits.
+  /// One call per message on one pooled coroutine, until the bytes run out, a hook waits or the connection has enough.
   private func deliver(_ function: LuaRef, to side: ConnectionScript) {
-    let vm = runtime.vm
-    let inbound = side.connection.inbound
-    let nodeHandle = nodeHandle
-    let handle = side.handle
     let task = runtime.takeTask(.message)
     task.connection = side
-    while true {
-      switch inbound.nextMessage() {
-      case .message(let bytes):
-        let status = vm.deliver(task.thread, function, nodeHandle, handle, bytes)
-        if status == .finished {
-          if side.hasRequests || !side.connection.isOpen || side.connection.isReadingPaused { break }
-          continue
-        }
-        settleMessage(task, status, of: side)
-        return
-      case .needMore:
-        runtime.recycle(task)
-        return
-      case .invalid(let message):
-        runtime.recycle(task)
-        side.connection.failDecoding(message)
-        return
+    var series = MessageSeries(side)
+    var status: LuaRunStatus
+    repeat {
+      status = withUnsafeMutablePointer(to: &series) { series in
+        runtime.vm.deliver(task.thread, function, nodeHandle, side.handle, from: MessageSeries.next, series)
       }
-      // A hook ended or paused the connection; or a request waits, so from here on messages are offered to it.
-      runtime.recycle(task)
-      if side.hasRequests, side.connection.isOpen, let loop = side.loop { dispatch(loop, of: side) }
-      return
-    }
+    } while status == .finished && !series.isOver
+    guard status == .finished else { return settleMessage(task, status, of: side) }
+    runtime.recycle(task)
+    if let problem = series.problem { return side.connection.failDecoding(problem) }
+    // A request waits now: from here on messages are offered to it.
+    if side.hasRequests, side.connection.isOpen, let loop = side.loop { dispatch(loop, of: side) }
   }
 
   /// The binding's loop in Lua: pulls, decodes, offers to requests, calls the hook.
@@ -167,5 +152,43 @@ extension ScriptError {
 
   func asNodeError(_ fallback: NodeError.Code) -> NodeError {
     NodeError(code: code == .budget ? .budget : fallback, message: description, cause: self)
+  }
+}
+
+/// The messages of one read, one after the other, for as long as the connection is to have them.
+private struct MessageSeries {
+  // Both live as long as the read that is being handled.
+  private let side: Unmanaged<ConnectionScript>
+  private let inbound: Unmanaged<Inbound>
+  /// Nothing more was to be had when it was asked last.
+  private(set) var isOver = false
+  private(set) var problem: String?
+
+  init(_ side: ConnectionScript) {
+    self.side = .passUnretained(side)
+    inbound = .passUnretained(side.connection.inbound)
+  }
+
+  static let next: LuaMessageSource = { context, bytes, count in
+    let series = context!.assumingMemoryBound(to: MessageSeries.self)
+    let isGiven = series.pointee.next(&bytes!.pointee, &count!.pointee)
+    if !isGiven { series.pointee.isOver = true }
+    return isGiven
+  }
+
+  @inline(__always)
+  private mutating func next(_ start: inout UnsafeRawPointer?, _ count: inout Int) -> Bool {
+    // A hook ended or paused the connection, or asked for a reply.
+    guard side._withUnsafeGuaranteedRef({ $0.connection.takesMessages && !$0.hasRequests }) else { return false }
+    switch inbound._withUnsafeGuaranteedRef({ $0.nextMessage() }) {
+    case .message(let message):
+      start = message.baseAddress
+      count = message.count
+      return true
+    case .needMore: return false
+    case .invalid(let why):
+      problem = why
+      return false
+    }
   }
 }
