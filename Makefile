@@ -15,10 +15,6 @@ demo: for-building
 	@echo
 	"$$(swift build -c release --show-bin-path)/moonpeer" test examples/telephone/scenario.lua --show-logs
 
-# Scripts that never end are tested too, and each holds up its event loop until its time is up: so there are many loops, and
-# only so many tests at once. Otherwise a small machine would have nodes answer each other too late.
-test: export SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH = 8
-test: export NIO_SINGLETON_GROUP_LOOP_COUNT = 64
 test: for-testing
 	swift test --disable-xctest
 

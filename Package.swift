@@ -68,7 +68,8 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
-    .testTarget(name: "LuaHostTests", dependencies: ["LuaHost"], swiftSettings: strict),
+    .target(name: "TestSettings", path: "Tests/TestSettings"),
+    .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings"], swiftSettings: strict),
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore"], swiftSettings: strict),
     .testTarget(name: "NodeEngineTests", dependencies: ["NodeEngine", "NodeCore", logging, engine("NIOCore"), engine("NIOPosix")], swiftSettings: strict),
     .testTarget(name: "NodeScriptingTests", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging], swiftSettings: strict),

@@ -41,7 +41,7 @@ import Testing
     ("\nlocal x = require 'helpers'", "bad.lua:2", "module \"helpers\" was not found; looked for helpers.lua"),
     ("local x = require 'moonpeer.crypto'", "bad.lua:1", "there is no module \"moonpeer.crypto\"; the shipped ones are moonpeer.codec"),
     ("local x = require '../etc/passwd'", "bad.lua:1", "name the module without its path and ending"),
-    ("local x = require(5)", "bad.lua:1", "require: a module's name is expected, got number"),
+    ("local x = require(5)", "bad.lua:1", "require: a module's name must be a string, got integer 5"),
     ("local x = require 'moonpeer.node'", "bad.lua:1", "moonpeer.node is there once the node starts"),
     ("\u{1b}Lua", "bad.lua", "this is a binary chunk (luac output); only Lua source text is loaded"),
     ("io.open 'x'", "bad.lua:1", "attempt to index a nil value (global 'io')"),
@@ -148,9 +148,9 @@ import Testing
     ("custom", "return nil, 1 << 40", "a message of over 100 bytes, the codec's max"),
     ("custom", "return nil, 6.5", "asked for 6.5 bytes"), ("custom", "codec.invalid 'not ours'", "not ours"),
     ("custom", "error { message = 'as a table' }", "as a table"),
-    ("framed", "return -1", "size returned -1 for a header of 2 bytes"), ("framed", "return 1", "size returned 1"),
-    ("framed", "return 1e9", "size returned 1000000000.0"), ("framed", "return 1 << 40", "over the codec's max of 100"),
-    ("framed", "return nil", "size returned nil"), ("framed", "return 'x'", "size returned x"),
+    ("framed", "return -1", "size returned integer -1 for a header of 2 bytes"), ("framed", "return 1", "size returned integer 1"),
+    ("framed", "return 1e9", "size returned float 1000000000.0"), ("framed", "return 1 << 40", "over the codec's max of 100"),
+    ("framed", "return nil", "size returned nothing"), ("framed", "return 'x'", "size returned string \"x\""),
     ("framed", "error 'no size'", "no size"),
   ])
   func `A decoder that lies breaks its connection only`(kind: String, code: String, words: String) async throws {

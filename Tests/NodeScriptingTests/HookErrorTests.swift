@@ -119,7 +119,7 @@ import Testing
       try await eventually("it has ended") { try await server.lua("return #node.state") == 2 }
       let state = try await server.lua("return node.state").table?.array ?? []
       #expect(state.first == "good")
-      #expect(state.last?.text?.hasPrefix("decode: dir/decoder.lua:4: in process_message") == true, "\(state)")
+      #expect(state.last?.text?.hasPrefix("decode: dir/decoder.lua:4: ") == true, "\(state)")
       #expect(state.last?.text?.hasSuffix("I cannot read this") == true, "\(state)")
       let heuristics = await server.node.heuristics()
       #expect(heuristics.decodeErrors == 1)
