@@ -144,30 +144,17 @@ final class SocketStream: ChannelInboundHandler, ByteStream {
   }
 
   func setOption(_ name: String, _ value: ConfigurationValue) throws(NodeError) {
-    let names = ["nodelay", "keepalive", "send_buffer", "receive_buffer"]
-    func number() throws(NodeError) -> Int {
-      switch value {
-      case .boolean(let flag): return flag ? 1 : 0
-      case .integer(let number) where number >= 0 && number <= Int64(Int32.max): return Int(number)
-      default: throw NodeError(code: .configuration, message: "set_option: \(name) takes true, false or a size in bytes")
-      }
-    }
     guard let options = channel.syncOptions, !isDead else { throw .closed(remoteAddress) }
-    guard names.contains(name) else {
-      let hint = NearestName.hint(for: name, among: names)
-      throw NodeError(
-        code: .configuration, message: "set_option: there is no option \"\(name)\"\(hint) (\(names.joined(separator: ", ")))")
-    }
-    let amount = try number()
+    let option = try StreamOption(name, value)
     do {
-      switch name {
-      case "nodelay": try options.setOption(.tcpOption(.tcp_nodelay), value: .init(amount))
-      case "keepalive": try options.setOption(.socketOption(.so_keepalive), value: amount)
-      case "send_buffer": try options.setOption(.socketOption(.so_sndbuf), value: amount)
-      default: try options.setOption(.socketOption(.so_rcvbuf), value: amount)
+      switch option.name {
+      case .nodelay: try options.setOption(.tcpOption(.tcp_nodelay), value: .init(option.amount))
+      case .keepalive: try options.setOption(.socketOption(.so_keepalive), value: .init(option.amount))
+      case .sendBuffer: try options.setOption(.socketOption(.so_sndbuf), value: .init(option.amount))
+      case .receiveBuffer: try options.setOption(.socketOption(.so_rcvbuf), value: .init(option.amount))
       }
     } catch {
-      throw NodeError(code: .system, message: "set_option: \(name) was refused by the system: \(error)", cause: error)
+      throw .refusedOption(name, error)
     }
   }
 }

@@ -20,14 +20,8 @@ public final class SocketTransport: Transport {
   ) {
     guard case .name(let name, let port) = address else { return completion(.success([address])) }
     // getaddrinfo blocks, so it runs on NIO's thread pool.
-    NIOThreadPool.singleton.runIfActive(eventLoop: loop(of: scheduler)) { lookUp(name, port) }
-      .assumeIsolated().whenComplete { result in
-        switch result {
-        case .success(let addresses) where !addresses.isEmpty: completion(.success(addresses))
-        default:
-          completion(.failure(NodeError(code: .resolve, message: "the host name \"\(name)\" has no address; check its spelling")))
-        }
-      }
+    NIOThreadPool.singleton.runIfActive(eventLoop: loop(of: scheduler)) { NameLookUp.addresses(of: name, port) }
+      .assumeIsolated().whenComplete { completion(NameLookUp.result(name, (try? $0.get()) ?? [])) }
   }
 
   public func dial(
@@ -115,30 +109,4 @@ public final class SocketTransport: Transport {
       completion(.failure(error))
     }
   }
-}
-
-private func lookUp(_ name: String, _ port: UInt16) -> [PeerAddress] {
-  var hints = addrinfo()
-  hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-  hints.ai_flags = AI_ADDRCONFIG
-  var list: UnsafeMutablePointer<addrinfo>?
-  guard getaddrinfo(name, nil, &hints, &list) == 0 else { return [] }
-  defer { freeaddrinfo(list) }
-  var found: [PeerAddress] = []
-  var entry = list
-  while let current = entry?.pointee {
-    entry = current.ai_next
-    guard let raw = current.ai_addr else { continue }
-    // The fields of sockaddr_in and sockaddr_in6 by their place (ip(7), ipv6(7)): their Swift names belong to whichever
-    // module imported them first.
-    let start = UnsafeRawPointer(raw)
-    let bytes: [UInt8]
-    switch current.ai_family {
-    case AF_INET: bytes = Array(UnsafeRawBufferPointer(start: start + 4, count: 4))
-    case AF_INET6: bytes = Array(UnsafeRawBufferPointer(start: start + 8, count: 16))
-    default: continue
-    }
-    if let address = IPAddress(bytes: bytes) { found.append(.ip(address, port: port)) }
-  }
-  return found
 }
