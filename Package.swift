@@ -36,12 +36,14 @@ let package = Package(
     .target(
       name: "CLua", dependencies: ["CLuaSystem"], path: "CLua", exclude: ["system"],
       cSettings: [.treatAllWarnings(as: .error)]),
+    // What the Swift module of the C library leaves out.
+    .target(name: "CEpoll", path: "CEpoll", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "LuaHost", dependencies: ["CLua"], swiftSettings: strict),
     .target(name: "NodeCore", swiftSettings: strict),
     .target(
       name: "NodeEngine",
       dependencies: [
-        "NodeCore", engine("NIOCore"), engine("NIOPosix"), logging, lifecycle,
+        "NodeCore", "CEpoll", engine("NIOCore"), engine("NIOPosix"), logging, lifecycle,
         .product(name: "DequeModule", package: "swift-collections"),
       ], swiftSettings: strict),
     .target(

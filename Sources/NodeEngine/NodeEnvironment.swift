@@ -11,18 +11,33 @@ public struct NodeEnvironment: Sendable {
   /// Gets the node's log lines, with its name added.
   public var logger: Logger
 
-  /// A world of its own; for real sockets see ``sockets(on:logger:)``.
+  /// A world of its own; for real sockets see ``sockets(_:logger:)``.
   public init(scheduler: any Scheduler, transport: any Transport, logger: Logger) {
     self.scheduler = scheduler
     self.transport = transport
     self.logger = logger
   }
 
-  /// Real sockets, on one loop of the group (nil: NIO's own for the process).
+  /// Real sockets, on one of the process's loops.
   public static func sockets(
-    on group: (any EventLoopGroup)? = nil, logger: Logger = Logger(label: "moonpeer")
+    _ backend: SocketBackend = .standard, logger: Logger = Logger(label: "moonpeer")
+  ) -> NodeEnvironment {
+    switch backend {
+    case .nio: sockets(on: nil, logger: logger)
+    case .epoll: sockets(on: EpollLoops.shared, logger: logger)
+    }
+  }
+
+  /// Real sockets over SwiftNIO, for programs that have its loops anyway: on one of the group (nil: NIO's own for the process).
+  public static func sockets(
+    on group: (any EventLoopGroup)?, logger: Logger = Logger(label: "moonpeer")
   ) -> NodeEnvironment {
     let loop = (group ?? MultiThreadedEventLoopGroup.singleton).next()
     return NodeEnvironment(scheduler: LoopScheduler(loop), transport: SocketTransport(), logger: logger)
+  }
+
+  /// Real sockets over epoll, on one of these loops.
+  public static func sockets(on loops: EpollLoops, logger: Logger = Logger(label: "moonpeer")) -> NodeEnvironment {
+    NodeEnvironment(scheduler: loops.next(), transport: EpollTransport(), logger: logger)
   }
 }

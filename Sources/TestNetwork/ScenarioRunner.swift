@@ -1,7 +1,6 @@
 public import Logging
 import LuaHost
 public import NIOCore
-import NIOPosix
 import NodeEngine
 import NodeScripting
 
@@ -21,18 +20,19 @@ public struct ScenarioRunner: Sendable {
   public var logLevel = Logger.Level.debug
   /// Gets the nodes' logs as they come; nil: nobody does.
   public var logger: Logger?
-  private let group: any EventLoopGroup
+  private let environment: @Sendable (Logger) -> NodeEnvironment
 
-  /// - Parameter group: the loops the nodes share; nil: NIO's own for the process.
-  public init(on group: (any EventLoopGroup)? = nil) {
-    self.group = group ?? MultiThreadedEventLoopGroup.singleton
-  }
+  /// Its nodes live on the process's loops.
+  public init() { environment = { .sockets(logger: $0) } }
+
+  /// - Parameter group: the loops of NIO's that the nodes share.
+  public init(on group: any EventLoopGroup) { environment = { .sockets(on: group, logger: $0) } }
 
   /// The names of a file's scenarios with the places they are declared at.
   ///
   /// - Throws: ``ScenarioError`` where the file cannot be loaded or has none.
   public func scenarios(in path: String) async throws(ScenarioError) -> [(name: String, location: String)] {
-    let file = try await ScenarioFile.load(path, environment: .sockets(on: group, logger: quiet))
+    let file = try await ScenarioFile.load(path, environment: environment(quiet))
     defer { file.close() }
     return file.scenarios
   }
@@ -64,9 +64,9 @@ public struct ScenarioRunner: Sendable {
     var looks = 0
     var outcome = ScenarioResult.Outcome.passed
     do {
-      let file = try await ScenarioFile.load(path, environment: .sockets(on: group, logger: logger))
+      let file = try await ScenarioFile.load(path, environment: environment(logger))
       let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-      let world = ScenarioWorld(folder: folder.isEmpty ? "/" : folder, logger: logger, group: group)
+      let world = ScenarioWorld(folder: folder.isEmpty ? "/" : folder, environment: { [environment] in environment(logger) })
       do throws(ScriptError) {
         looks = try await file.run(index, in: world)
       } catch {

@@ -1,7 +1,5 @@
 import LuaHost
 import Logging
-import NIOCore
-import NIOPosix
 import NodeCore
 import NodeEngine
 import NodeScripting
@@ -21,13 +19,12 @@ final class ScenarioWorld: Sendable {
   private let declarations = Mutex<[String: ScriptDeclaration]>([:])
   private let directory = NodeDirectory()
   private let folder: String
-  private let logger: Logger
-  private let group: any EventLoopGroup
+  /// For each node anew: the next loop's turn.
+  private let environment: @Sendable () -> NodeEnvironment
 
-  init(folder: String, logger: Logger, group: any EventLoopGroup) {
+  init(folder: String, environment: @escaping @Sendable () -> NodeEnvironment) {
     self.folder = folder
-    self.logger = logger
-    self.group = group
+    self.environment = environment
   }
 
   private func entry(_ id: Int64) throws(ScriptError) -> Entry {
@@ -59,7 +56,7 @@ final class ScenarioWorld: Sendable {
   func start(_ script: String, _ given: LuaTable) async throws(ScriptError) -> (id: Int64, name: String) {
     let path = script.hasPrefix("/") || folder == "." ? script : folder + "/" + script
     let source = try ScriptSource.file(path)
-    let environment = NodeEnvironment.sockets(on: group, logger: logger)
+    let environment = environment()
     let declared = try await declaration(of: source, in: environment)
     var options = ScriptOptions()
     // All nodes share one address here.
@@ -140,7 +137,7 @@ final class ScenarioWorld: Sendable {
       options.configuration.removeAll { $0.key == "listen" }
       options.configuration.append(("listen", .string("\(address)")))
     }
-    let environment = NodeEnvironment.sockets(on: group, logger: logger)
+    let environment = environment()
     let node = try await ScriptedNode.load(entry.source, options: options, environment: environment, directory: directory)
     try await node.start()
     entries.withLock { $0[Int(id) - 1].node = node }

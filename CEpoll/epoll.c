@@ -1,0 +1,44 @@
+#define _GNU_SOURCE
+#include "CEpoll.h"
+
+#include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+_Static_assert(
+  CEPOLL_IN == EPOLLIN && CEPOLL_OUT == EPOLLOUT && CEPOLL_ERR == EPOLLERR && CEPOLL_HUP == EPOLLHUP
+    && CEPOLL_RDHUP == EPOLLRDHUP,
+  "the system's numbers");
+
+int cepoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int cepoll_add(int epoll, int descriptor, uint32_t events, uint64_t data) {
+  struct epoll_event event = { .events = events | EPOLLET, .data = { .u64 = data } };
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int cepoll_wait(int epoll, struct cepoll_event *events, int capacity, int milliseconds) {
+  struct epoll_event found[256];
+  int count = epoll_wait(epoll, found, capacity < 256 ? capacity : 256, milliseconds);
+  for (int i = 0; i < count; i++) {
+    events[i].data = found[i].data.u64;
+    events[i].events = found[i].events;
+  }
+  return count;
+}
+
+int cepoll_eventfd(void) { return eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+
+void cepoll_signal(int descriptor) {
+  uint64_t one = 1;
+  // Fails only where the counter is full, and then the loop has been told.
+  if (write(descriptor, &one, sizeof one) < 0) return;
+}
+
+int cepoll_accept(int listener, void *address, uint32_t *length) {
+  return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+void cepoll_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

@@ -1,0 +1,219 @@
+import CEpoll
+import Glibc
+import Synchronization
+
+/// A thread that waits for sockets, timers and jobs, and the executor of the actors that live on it.
+///
+/// A tick: what epoll tells, those who had to stop for others in the tick before, timers, jobs. All but `execute`,
+/// `enqueue` and `stop` is called on it.
+public final class EpollLoop: @unchecked Sendable {
+  // Unchecked: everything but the mailbox and the thread's number is touched by the loop's thread only.
+
+  private struct Slot {
+    var source: EpollSource?
+    /// Tells an event for a source that is gone from one for the next source in its place.
+    var generation: UInt32 = 0
+  }
+
+  /// Where reads go, of all connections: what is not handled at once is copied, so an idle connection has no buffer.
+  static let readSize = 256 << 10
+  /// Jobs that jobs have made run in the same tick, but not for ever: sockets want their turn.
+  private static let jobRounds = 4
+  private static let eventCapacity = 256
+  private static let wakeUpData = UInt64.max
+
+  let readBuffer = UnsafeMutableRawPointer.allocate(byteCount: EpollLoop.readSize, alignment: 4096)
+  let timers = EpollTimers()
+  let name: String
+  private let mailbox = LoopMailbox()
+  private let thread = Atomic<UInt>(0)
+  private let epoll: Int32
+  private let wakeUp: Int32
+  private let events = UnsafeMutablePointer<cepoll_event>.allocate(capacity: EpollLoop.eventCapacity)
+  // Touched on one thread and never while lent out: checking each access at run time would find nothing.
+  @exclusivity(unchecked) private var slots: [Slot] = []
+  @exclusivity(unchecked) private var freeSlots: [Int] = []
+  @exclusivity(unchecked) private var againSources: [EpollSource] = []
+  @exclusivity(unchecked) private var jobs: [LoopJob] = []
+  @exclusivity(unchecked) private var isStopping = false
+  private var whenStopped: [@Sendable () -> Void] = []
+  private(set) lazy var taskExecutor = EpollTaskExecutor(self)
+
+  /// Starts its thread, which runs until ``stop(_:)``.
+  init(name: String) {
+    self.name = name
+    epoll = cepoll_create()
+    wakeUp = cepoll_eventfd()
+    precondition(epoll >= 0 && wakeUp >= 0, "an event loop needs two descriptors, and none are left; raise ulimit -n")
+    let isWatched = cepoll_add(epoll, wakeUp, CEPOLL_IN, Self.wakeUpData) == 0
+    precondition(isWatched, "the system refuses to watch a descriptor")
+    _ = taskExecutor
+    var id = pthread_t()
+    let status = pthread_create(
+      &id, nil,
+      { loop in
+        Unmanaged<EpollLoop>.fromOpaque(loop!).takeRetainedValue().run()
+        return nil
+      }, Unmanaged.passRetained(self).toOpaque())
+    precondition(status == 0, "an event loop needs a thread, and the system refuses one")
+    pthread_detach(id)
+  }
+
+  deinit {
+    readBuffer.deallocate()
+    events.deallocate()
+  }
+
+  /// Whether the caller runs on the loop's thread.
+  var isCurrent: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
+
+  static func clock() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
+  // Sources
+
+  /// Watches a source's descriptor for everything; false where the system refuses.
+  func add(_ source: EpollSource) -> Bool {
+    let slot = freeSlots.popLast() ?? slots.count
+    if slot == slots.count { slots.append(Slot()) }
+    let events = CEPOLL_IN | CEPOLL_OUT | CEPOLL_RDHUP
+    let data = UInt64(slots[slot].generation) << 32 | UInt64(slot)
+    guard cepoll_add(epoll, source.descriptor, events, data) == 0 else {
+      freeSlots.append(slot)
+      return false
+    }
+    slots[slot].source = source
+    source.slot = slot
+    return true
+  }
+
+  /// Another source for the same descriptor: a dial becomes a stream.
+  func replace(_ old: EpollSource, with new: EpollSource) {
+    new.slot = old.slot
+    slots[old.slot].source = new
+    old.slot = -1
+  }
+
+  /// Closes a source's descriptor, which takes it out of epoll too; events on their way find nobody.
+  func close(_ source: EpollSource) {
+    guard source.slot >= 0 else { return }
+    slots[source.slot].source = nil
+    slots[source.slot].generation &+= 1
+    freeSlots.append(source.slot)
+    source.slot = -1
+    Glibc.close(source.descriptor)
+  }
+
+  /// Lets a source go on in the next tick.
+  func goOn(_ source: EpollSource) {
+    guard !source.isAgain else { return }
+    source.isAgain = true
+    againSources.append(source)
+  }
+
+  // Jobs
+
+  func append(_ job: LoopJob) { jobs.append(job) }
+
+  func post(_ job: LoopJob) {
+    if isCurrent {
+      jobs.append(job)
+    } else if mailbox.post(job) {
+      cepoll_signal(wakeUp)
+    }
+  }
+
+  /// Ends the loop and everything on it; jobs that are posted later never run.
+  func stop(_ completion: @escaping @Sendable () -> Void) {
+    post(
+      .action { [self] in
+        isStopping = true
+        whenStopped.append(completion)
+      })
+  }
+
+  // The thread
+
+  private func run() {
+    thread.store(UInt(pthread_self()), ordering: .relaxed)
+    cepoll_name_thread(name)
+    while !isStopping {
+      let count = cepoll_wait(epoll, events, Int32(Self.eventCapacity), waitingTime())
+      mailbox.wake()
+      for index in 0..<max(0, Int(count)) { tell(events[index]) }
+      runAgain()
+      if timers.count > 0 { timers.run(until: Self.clock()) }
+      runJobs()
+    }
+    finish()
+  }
+
+  private func tell(_ event: cepoll_event) {
+    guard event.data != Self.wakeUpData else { return }
+    let slot = slots[Int(event.data & 0xFFFF_FFFF)]
+    guard let source = slot.source, UInt64(slot.generation) == event.data >> 32 else { return }
+    source.ready(event.events)
+  }
+
+  /// In milliseconds, rounded up; -1: until something happens.
+  private func waitingTime() -> Int32 {
+    guard jobs.isEmpty, againSources.isEmpty else { return 0 }
+    var time: Int32 = -1
+    if let next = timers.next {
+      let left = next - Self.clock()
+      guard left > 0 else { return 0 }
+      time = Int32(clamping: (left + 999_999) / 1_000_000)
+    }
+    return mailbox.fallAsleep() ? time : 0
+  }
+
+  private func runAgain() {
+    guard !againSources.isEmpty else { return }
+    var sources: [EpollSource] = []
+    swap(&sources, &againSources)
+    for source in sources {
+      source.isAgain = false
+      if source.slot >= 0 { source.again() }
+    }
+  }
+
+  private func runJobs() {
+    mailbox.take(into: &jobs)
+    var round = 0
+    while !jobs.isEmpty, round < Self.jobRounds {
+      round += 1
+      var batch = spare
+      spare = []
+      swap(&batch, &jobs)
+      for job in batch { run(job) }
+      batch.removeAll(keepingCapacity: batch.count < 1024)
+      spare = batch
+      mailbox.take(into: &jobs)
+    }
+  }
+  /// An empty array whose storage the next round uses.
+  @exclusivity(unchecked) private var spare: [LoopJob] = []
+
+  private func run(_ job: LoopJob) {
+    switch job {
+    case .action(let action): action()
+    case .actor(let job): job.runSynchronously(on: asUnownedSerialExecutor())
+    case .task(let job): job.runSynchronously(on: taskExecutor.asUnownedTaskExecutor())
+    }
+  }
+
+  private func finish() {
+    while let source = slots.lazy.compactMap(\.source).first { source.loopEnded() }
+    // What that has set in motion comes to its end; what goes on for ever does not.
+    for _ in 0..<100 { runJobs() }
+    timers.removeAll()
+    againSources = []
+    Glibc.close(epoll)
+    Glibc.close(wakeUp)
+    for action in whenStopped { action() }
+    whenStopped = []
+  }
+}

@@ -1,0 +1,73 @@
+import Glibc
+import NIOCore
+import NodeCore
+
+extension EpollStream {
+  /// As long as ``SocketStream``, and for the same reason: RFC 1122, 4.2.2.13.
+  static let lingeringTime = Duration.seconds(1)
+
+  func close() {
+    guard !isDead, !isDiscarding else { return }
+    delegate = nil
+    guard rest == nil else {
+      // Bounded by the same time as the lingering.
+      linger()
+      return
+    }
+    shutdown(descriptor, Int32(SHUT_WR))
+    if isEnded { finish() } else { linger() }
+  }
+
+  private func linger() {
+    discardFromNowOn()
+    lingering = loop.timers.add(at: EpollLoop.clock() + Self.lingeringTime.wholeNanoseconds) { [self] in finish() }
+  }
+
+  /// The last write of a stream that is being closed has left.
+  func finishWriting() {
+    shutdown(descriptor, Int32(SHUT_WR))
+    if isEnded { finish() }
+  }
+
+  func finish() {
+    guard !isDead else { return }
+    isDead = true
+    lingering?.cancel()
+    lingering = nil
+    rest = nil
+    delegate = nil
+    loop.close(self)
+  }
+
+  func abort() {
+    guard !isDead else { return }
+    SystemSocket.resetOnClose(descriptor)
+    finish()
+  }
+
+  /// The socket is of no use any more.
+  func fail(_ error: Int32, _ call: String, _ kind: DisconnectReason.Kind) {
+    let kind = error == ECONNRESET || error == EPIPE ? DisconnectReason.Kind.reset : kind
+    die(DisconnectReason(kind, message: "\(IOError(errnoCode: error, reason: call))"))
+  }
+
+  func die(_ reason: DisconnectReason) {
+    guard !isDead else { return }
+    let delegate = delegate
+    finish()
+    delegate?.streamFailed(reason)
+  }
+
+  func setOption(_ name: String, _ value: ConfigurationValue) throws(NodeError) {
+    guard !isDead, !isDiscarding else { throw .closed(remoteAddress) }
+    let option = try StreamOption(name, value)
+    let error =
+      switch option.name {
+      case .nodelay: SystemSocket.set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, option.amount)
+      case .keepalive: SystemSocket.set(descriptor, SO_KEEPALIVE, option.amount)
+      case .sendBuffer: SystemSocket.set(descriptor, SO_SNDBUF, option.amount)
+      case .receiveBuffer: SystemSocket.set(descriptor, SO_RCVBUF, option.amount)
+      }
+    if error != 0 { throw .refusedOption(name, IOError(errnoCode: error, reason: "setsockopt")) }
+  }
+}

@@ -1,0 +1,173 @@
+import CEpoll
+import Glibc
+import NIOCore
+import NodeCore
+
+/// A connected socket as a stream of bytes. Reads only when told to; one write is under way at a time.
+///
+/// Epoll tells each change once, so what it said is kept in flags, and turning reading on and off costs no system call.
+final class EpollStream: EpollSource, ByteStream {
+  let localAddress: PeerAddress
+  let remoteAddress: PeerAddress
+  // Strong: the cycle with the connection ends when the stream does, which every connection sees to.
+  // None of these is ever lent out across a call, so checking each access at run time would find nothing.
+  @exclusivity(unchecked) var delegate: (any ByteStreamDelegate)?
+  @exclusivity(unchecked) private var isReading = false
+  /// The kernel may have bytes, an end or an error that epoll will not tell of again.
+  @exclusivity(unchecked) private var mayRead = false
+  /// The peer has closed its side: a read that comes back short is not the last.
+  @exclusivity(unchecked) private var hasHungUp = false
+  /// The end was read.
+  @exclusivity(unchecked) private var hasEnded = false
+  /// Closed, but still taking what the peer sends.
+  @exclusivity(unchecked) var isDiscarding = false
+  @exclusivity(unchecked) var isDead = false
+  /// What the kernel has not taken of the write under way.
+  @exclusivity(unchecked) var rest: UnwrittenBytes?
+  @exclusivity(unchecked) var lingering: EpollTimer?
+
+  /// A peer that floods gives way to the loop's other sources after so many full reads.
+  private static let readsPerTurn = 2
+
+  init(_ loop: EpollLoop, _ descriptor: Int32, local: PeerAddress, remote: PeerAddress) {
+    localAddress = local
+    remoteAddress = remote
+    super.init(loop, descriptor)
+  }
+
+  override func ready(_ events: UInt32) {
+    let hangUp = CEPOLL_RDHUP | CEPOLL_HUP | CEPOLL_ERR
+    if events & CEPOLL_OUT != 0, rest != nil { writeRest() }
+    guard events & (CEPOLL_IN | hangUp) != 0, !isDead else { return }
+    mayRead = true
+    if events & hangUp != 0 { hasHungUp = true }
+    if isReading, !hasEnded {
+      read()
+    } else if events & (CEPOLL_ERR | CEPOLL_HUP) != 0 {
+      // Nobody reads, so this is the only chance to learn of a reset.
+      let error = SystemSocket.pendingError(descriptor)
+      if error != 0 { fail(error, "recv", .read) }
+    }
+  }
+
+  // Reading
+
+  func setReading(_ isOn: Bool) {
+    guard isReading != isOn, !isDiscarding, !isDead else { return }
+    isReading = isOn
+    // Not at once: this is called while bytes are handled.
+    if isOn, mayRead, !hasEnded { loop.goOn(self) }
+  }
+
+  override func again() {
+    if isReading, mayRead, !hasEnded, !isDead { read() }
+  }
+
+  private func read() {
+    let buffer = loop.readBuffer
+    for _ in 0..<Self.readsPerTurn {
+      let count = recv(descriptor, buffer, EpollLoop.readSize, 0)
+      if count > 0 {
+        // Less than was asked for: that was all, until epoll tells of more.
+        if count < EpollLoop.readSize, !hasHungUp { mayRead = false }
+        if !isDiscarding { delegate?.streamReceived(UnsafeRawBufferPointer(start: buffer, count: count)) }
+        guard isReading, mayRead, !isDead else { return }
+      } else if count == 0 {
+        hasEnded = true
+        mayRead = false
+        return ended()
+      } else {
+        switch errno {
+        case EINTR: continue
+        case EAGAIN: mayRead = false
+        case let error: fail(error, "recv", .read)
+        }
+        return
+      }
+    }
+    loop.goOn(self)
+  }
+
+  private func ended() {
+    if !isDiscarding {
+      delegate?.streamEnded()
+    } else if rest == nil {
+      finish()
+    }
+  }
+
+  var isEnded: Bool { hasEnded }
+
+  override func loopEnded() {
+    die(DisconnectReason(.shutdown, message: "the event loop has ended"))
+  }
+
+  func discardFromNowOn() {
+    isDiscarding = true
+    isReading = true
+    if mayRead { loop.goOn(self) }
+  }
+
+  // Writing
+
+  func write(_ bytes: UnsafeRawBufferPointer) {
+    guard !isDead, !isDiscarding else { return }
+    precondition(rest == nil, "one write at a time")
+    guard let start = bytes.baseAddress, bytes.count > 0 else {
+      delegate?.streamWrote()
+      return
+    }
+    let count = Glibc.send(descriptor, start, bytes.count, Int32(MSG_NOSIGNAL))
+    if count == bytes.count {
+      delegate?.streamWrote()
+      return
+    }
+    let error = errno
+    rest = UnwrittenBytes(UnsafeRawBufferPointer(rebasing: bytes[max(0, count)...]))
+    guard count < 0, error != EAGAIN else { return }
+    if error == EINTR { return loop.append(.action { [self] in writeRest() }) }
+    // Later: the caller is in the middle of its own work.
+    loop.append(.action { [self] in fail(error, "send", .write) })
+  }
+
+  private func writeRest() {
+    guard let pending = rest, !isDead else { return }
+    while true {
+      let count = Glibc.send(descriptor, pending.start, pending.count, Int32(MSG_NOSIGNAL))
+      if count == pending.count {
+        rest = nil
+        if isDiscarding { return finishWriting() }
+        delegate?.streamWrote()
+        return
+      }
+      if count > 0 {
+        pending.removeFirst(count)
+        return
+      }
+      switch errno {
+      case EINTR: continue
+      case EAGAIN: return
+      case let error: return fail(error, "send", .write)
+      }
+    }
+  }
+
+  var unwritten: Int { rest?.count ?? 0 }
+}
+
+/// The end of a write that the kernel did not take at once.
+final class UnwrittenBytes {
+  private let bytes: UnsafeMutableRawBufferPointer
+  private var taken = 0
+
+  init(_ source: UnsafeRawBufferPointer) {
+    bytes = .allocate(byteCount: source.count, alignment: 1)
+    bytes.copyMemory(from: source)
+  }
+
+  deinit { bytes.deallocate() }
+
+  var start: UnsafeMutableRawPointer { bytes.baseAddress! + taken }
+  var count: Int { bytes.count - taken }
+  func removeFirst(_ amount: Int) { taken += amount }
+}

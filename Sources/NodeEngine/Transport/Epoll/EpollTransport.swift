@@ -1,0 +1,49 @@
+import NIOPosix
+public import NodeCore
+
+/// Sockets over epoll: IPv4, IPv6 and Unix ones.
+public final class EpollTransport: Transport {
+  public init() {}
+
+  private func loop(of scheduler: any Scheduler) -> EpollLoop {
+    guard let loop = scheduler as? EpollLoop else {
+      preconditionFailure("these sockets need an EpollLoop; other schedulers need their own transport")
+    }
+    return loop
+  }
+
+  public func resolve(
+    _ address: PeerAddress, on scheduler: any Scheduler,
+    completion: @escaping (Result<[PeerAddress], NodeError>) -> Void
+  ) {
+    guard case .name(let name, let port) = address else { return completion(.success([address])) }
+    let completion = LoopBound(completion)
+    // getaddrinfo blocks, so it runs on NIO's thread pool.
+    NIOThreadPool.singleton.submit { state in
+      let found = state == .active ? NameLookUp.addresses(of: name, port) : []
+      scheduler.execute { completion.value(NameLookUp.result(name, found)) }
+    }
+  }
+
+  public func dial(
+    _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
+    completion: @escaping (Result<any ByteStream, NodeError>) -> Void
+  ) {
+    do throws(NodeError) {
+      try EpollDial.start(address, options, timeout, loop(of: scheduler), completion)
+    } catch {
+      scheduler.defer { completion(.failure(error)) }
+    }
+  }
+
+  public func listen(
+    on address: PeerAddress, options: ListenOptions, delegate: any ListenerDelegate, on scheduler: any Scheduler,
+    completion: @escaping (Result<any Listener, NodeError>) -> Void
+  ) {
+    do throws(NodeError) {
+      completion(.success(try EpollListener.open(address, options, delegate, loop(of: scheduler))))
+    } catch {
+      completion(.failure(error))
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import Synchronization
+
+/// Something to run on a loop.
+///
+/// Unchecked: an action from another thread is `@Sendable` (see ``Scheduler/execute(_:)``), any other stays on the loop.
+enum LoopJob: @unchecked Sendable {
+  case action(() -> Void)
+  /// A step of an actor that lives on the loop.
+  case actor(UnownedJob)
+  /// A step of a task that prefers the loop.
+  case task(UnownedJob)
+}
+
+/// What other threads leave for a loop, and whether it must be woken for it.
+final class LoopMailbox: Sendable {
+  private let jobs = Mutex<[LoopJob]>([])
+  private let hasMail = Atomic(false)
+  private let isAsleep = Atomic(false)
+
+  /// Leaves a job; true where the loop must be woken.
+  func post(_ job: LoopJob) -> Bool {
+    jobs.withLock {
+      $0.append(job)
+      hasMail.store(true, ordering: .sequentiallyConsistent)
+    }
+    return isAsleep.exchange(false, ordering: .sequentiallyConsistent)
+  }
+
+  /// The loop is about to wait; false where it must not, because there is mail.
+  ///
+  /// Either this sees the mail or `post` sees the sleeper: both write before they look.
+  func fallAsleep() -> Bool {
+    isAsleep.store(true, ordering: .sequentiallyConsistent)
+    guard hasMail.load(ordering: .sequentiallyConsistent) else { return true }
+    wake()
+    return false
+  }
+
+  func wake() { isAsleep.store(false, ordering: .relaxed) }
+
+  /// Adds what there is to the loop's own jobs.
+  func take(into own: inout [LoopJob]) {
+    guard hasMail.load(ordering: .acquiring) else { return }
+    jobs.withLock { posted in
+      own.append(contentsOf: posted)
+      posted.removeAll(keepingCapacity: posted.count < 1024)
+      hasMail.store(false, ordering: .relaxed)
+    }
+  }
+}
