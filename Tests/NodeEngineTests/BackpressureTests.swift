@@ -6,7 +6,7 @@ import Testing
 @testable import NodeEngine
 
 /// What happens while the message hook is busy.
-@Suite struct BackpressureTests {
+@Suite(.onEveryBackend) struct BackpressureTests {
   /// Holds messages back after the first, until it is told to go on.
   private final class Holder: Recorder, @unchecked Sendable {
     let isOpen = Mutex(false)

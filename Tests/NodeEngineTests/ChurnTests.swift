@@ -5,7 +5,7 @@ import Testing
 @testable import NodeEngine
 
 /// `on_connect` and `on_disconnect` pair one to one whatever happens, and nothing is left over.
-@Suite struct ChurnTests {
+@Suite(.onEveryBackend) struct ChurnTests {
   private func expectPairs(_ logic: Recorder) {
     #expect(logic.connects.sorted() == logic.disconnects.sorted())
     #expect(Set(logic.connects).count == logic.connects.count)

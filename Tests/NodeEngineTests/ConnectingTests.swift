@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct ConnectingTests {
+@Suite(.onEveryBackend) struct ConnectingTests {
   @Test func `A disconnect is seen by both and by nobody else`() async throws {
     let logics = (0..<3).map { _ in Recorder() }
     try await withNode(Recorder()) { hub in

@@ -5,7 +5,7 @@ import Testing
 @testable import NodeEngine
 
 /// Straight-line reading and writing in a session.
-@Suite struct ConversationTests {
+@Suite(.onEveryBackend) struct ConversationTests {
   /// Runs the body as its session and keeps what came of it.
   private final class Session: Recorder, Conversing, @unchecked Sendable {
     enum Step: Sendable { case read(Int), line(max: Int), message, codec(Framing), twoReaders }

@@ -5,7 +5,7 @@ import Testing
 @testable import NodeEngine
 
 /// `on_disconnect`: on both sides, once, with the right reason, and timed.
-@Suite struct DisconnectTests {
+@Suite(.onEveryBackend) struct DisconnectTests {
   private final class Slow: Recorder, @unchecked Sendable {
     let door = Door()
     override nonisolated(nonsending) func onDisconnect(_ connection: Connection, _ reason: DisconnectReason) async {

@@ -5,7 +5,7 @@ import Testing
 @testable import NodeEngine
 
 /// The same cases over a connection, in both directions.
-@Suite struct FramingOverSocketsTests {
+@Suite(.onEveryBackend) struct FramingOverSocketsTests {
   @Test(arguments: FramingCase.all)
   func `What a peer sends byte by byte, and all at once, arrives; what is sent is the same bytes`(one: FramingCase) async throws {
     let echo = Echo(one.framing)
@@ -90,7 +90,7 @@ import Testing
 
   @Test func `Hooks may cut by themselves`() async throws {
     let seen = Recorder()
-    let node = try Node(configuration: NodeConfiguration(), environment: .sockets()) { _ in Tagged(seen) }
+    let node = try Node(configuration: NodeConfiguration(), environment: .sockets(Backend.current)) { _ in Tagged(seen) }
     try await node.start()
     let raw = try RawSocket(to: await node.address!)
     let wire: [UInt8] = [1, 7, 2, 8, 9, 1, 5]

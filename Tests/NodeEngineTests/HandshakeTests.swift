@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct HandshakeTests {
+@Suite(.onEveryBackend) struct HandshakeTests {
   @Test func `Both sides shake hands before the connection is there`() async throws {
     try await withNode(Shaker(.exchange(1))) { a in
       try await withNode(Shaker(.exchange(2))) { b in

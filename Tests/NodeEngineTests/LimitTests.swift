@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct LimitTests {
+@Suite(.onEveryBackend) struct LimitTests {
   /// How many of the sockets the node let in stay, once it has answered all of them.
   private func sockets(_ count: Int, to address: PeerAddress) throws -> [RawSocket] {
     try (0..<count).map { _ in try RawSocket(to: address) }

@@ -4,7 +4,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct ListeningTests {
+@Suite(.onEveryBackend) struct ListeningTests {
   @Test func `The bound address is reported, not the wish`() async throws {
     try await withNode(Quiet()) { node in
       #expect(await node.address.port != 0)

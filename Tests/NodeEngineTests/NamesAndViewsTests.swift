@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct NamesAndViewsTests {
+@Suite(.onEveryBackend) struct NamesAndViewsTests {
   @Test func `A node without a name gets one of its own`() throws {
     let names = try (0..<3).map { _ in try TestNode(Quiet()).node.name }
     #expect(Set(names).count == 3)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct OnConnectTests {
+@Suite(.onEveryBackend) struct OnConnectTests {
   private final class Greeter: Recorder, @unchecked Sendable {
     override nonisolated(nonsending) func onConnect(_ connection: Connection) async throws {
       try await super.onConnect(connection)

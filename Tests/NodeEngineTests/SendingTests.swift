@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct SendingTests {
+@Suite(.onEveryBackend) struct SendingTests {
   @Test func `Messages and bytes are counted on both sides, and survive the disconnect`() async throws {
     let echo = Echo()
     let logic = Recorder()

@@ -4,7 +4,7 @@ import Testing
 @testable import NodeEngine
 
 /// `max_connecting`: one budget for both directions.
-@Suite struct SetUpBudgetTests {
+@Suite(.onEveryBackend) struct SetUpBudgetTests {
   private func rejected<L>(_ node: TestNode<L>) async -> UInt64 {
     let heuristics = await node.node.heuristics()
     return heuristics.rejectedMaxConnections + heuristics.rejectedPerIP + heuristics.rejectedDuplicate

@@ -4,7 +4,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct ShutdownTests {
+@Suite(.onEveryBackend) struct ShutdownTests {
   /// Calls `shutDown` from its hooks and waits for it there, which a hook must not do.
   final class Suicidal: Recorder, Handshaking, OnShuttingDown, @unchecked Sendable {
     enum Place: Sendable, CaseIterable { case handshake, onConnect, message, onDisconnect, onShutdown }

@@ -5,7 +5,7 @@ import Testing
 @testable import NodeEngine
 
 /// Time-outs of a live connection.
-@Suite struct TimeoutTests {
+@Suite(.onEveryBackend) struct TimeoutTests {
   @Test func `A peer that says nothing is disconnected, and it is counted`() async throws {
     let logic = Recorder()
     try await withNode(logic, { $0.idleTimeout = .milliseconds(50) }) { node in

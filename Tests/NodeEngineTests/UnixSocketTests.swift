@@ -4,7 +4,7 @@ import Testing
 
 @testable import NodeEngine
 
-@Suite struct UnixSocketTests {
+@Suite(.onEveryBackend) struct UnixSocketTests {
   /// A path in a folder of its own.
   private func withPath<T>(_ body: (String) async throws -> T) async throws -> T {
     var template = Array("/tmp/moonpeer-XXXXXX".utf8CString)

@@ -20,7 +20,7 @@ struct WireCase: Sendable, CustomTestStringConvertible {
 }
 
 /// Each codec against a client that is not ours: its bytes in pieces, its frames together, and what comes back.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct CodecWireTests {
+@Suite(.onEveryBackend, .serialized, .timeLimit(.minutes(5))) struct CodecWireTests {
   @Test(arguments: prefixed + others)
   func `What a plain client writes arrives as messages however it is cut, and comes back the same`(given: WireCase) async throws {
     let text = script(

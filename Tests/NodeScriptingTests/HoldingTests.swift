@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// While the message hook waits: the next message waits too, TCP pushes back, or, if so configured, messages are dropped.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct HoldingTests {
+@Suite(.onEveryBackend, .serialized, .timeLimit(.minutes(5))) struct HoldingTests {
   /// Handles "hold" by waiting for `open`; notes every message's number.
   private static func server(_ codec: String, _ more: String = "") -> String {
     script(

@@ -6,7 +6,7 @@ import Testing
 @testable import NodeScripting
 
 /// What has ended is freed: nodes, their VMs, runs and handles.
-@Suite(.timeLimit(.minutes(1))) struct LifetimeTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct LifetimeTests {
   /// Everything a script can leave behind: parked hooks, tasks, timers, requests, streams, calls between nodes.
   private static let busy = """
     local codec = require "moonpeer.codec"
@@ -64,7 +64,7 @@ import Testing
     options.name = name
     return try await ScriptedNode.load(
       ScriptSource(name: "test.lua", text: text), options: options,
-      environment: .sockets(logger: LogRecorder().logger), directory: directory)
+      environment: .sockets(Backend.current, logger: LogRecorder().logger), directory: directory)
   }
 
   private func expectFreed(_ watched: [Watched]) async throws {

@@ -6,7 +6,7 @@ import NodeScripting
 import Testing
 
 /// Taking messages by hand: receive in sessions, handshakes, tasks and streams.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct ReceiveTests {
+@Suite(.onEveryBackend, .serialized, .timeLimit(.minutes(5))) struct ReceiveTests {
   private static let sink = "codec = codec.length_prefixed(), process_message = function() end"
   private static let stream = "local conn = assert(node:open(address, { codec = codec.length_prefixed() }))\n"
 

@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// Send, then the matching reply: beside the message hook and inside it.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct RequestTests {
+@Suite(.onEveryBackend, .serialized, .timeLimit(.minutes(5))) struct RequestTests {
   /// Answers "n" with "re:n"; "slow:n" waits for `go`; "hold" keeps later answers back until "flush", then sends them last first.
   private static let server = """
     codec = codec.lines(),

@@ -6,7 +6,7 @@ import NodeScripting
 import Testing
 
 /// sleep, after, every, timeout, and the script's own timers.
-@Suite(.serialized, .timeLimit(.minutes(5))) struct TimeTests {
+@Suite(.onEveryBackend, .serialized, .timeLimit(.minutes(5))) struct TimeTests {
   @Test func `Durations are numbers or texts, and wrong ones name the call`() async throws {
     try await inNode(
       """

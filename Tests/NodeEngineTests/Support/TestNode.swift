@@ -1,6 +1,4 @@
 import Logging
-import NIOCore
-import NIOPosix
 import Synchronization
 
 @testable import NodeCore
@@ -20,7 +18,7 @@ struct TestNode<Logic: Sendable>: Sendable {
     var quiet = Logger(label: "test")
     quiet.logLevel = .critical
     let made = Mutex<LoopBound<LocalNode>?>(nil)
-    node = try Node(configuration: configuration, environment: .sockets(logger: logger ?? quiet)) { local in
+    node = try Node(configuration: configuration, environment: .sockets(Backend.current, logger: logger ?? quiet)) { local in
       made.withLock { $0 = LoopBound(local) }
       return SwiftHooks(logic, node: local)
     }

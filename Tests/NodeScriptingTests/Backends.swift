@@ -1,0 +1,1 @@
+../NodeEngineTests/Support/Backends.swift
