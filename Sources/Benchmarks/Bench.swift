@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import NodeEngine
 
 /// Measures every case in processes of its own, interleaved with rawloop where a case has a counterpart there.
 @main struct Bench: ParsableCommand {
@@ -22,6 +23,13 @@ struct Run: ParsableCommand {
 
   @Option(name: .customLong("case"), help: "Only cases whose name begins like this; may be repeated.")
   var cases: [String] = []
+  @Option(
+    help: "What carries the sockets, nio or epoll; may be repeated, and the runs are interleaved then.",
+    transform: { text in
+      guard let backend = SocketBackend(rawValue: text) else { throw ValidationError("--backend is nio or epoll") }
+      return backend
+    })
+  var backend: [SocketBackend] = []
   @Option(help: "Runs of each case.") var runs = 5
   @Option(help: "Seconds a streaming or echoing run sends for.") var seconds = 1.0
   @Flag(help: "Three short runs and small numbers of nodes and connections.") var quick = false
@@ -42,10 +50,11 @@ struct Run: ParsableCommand {
     let scale = Scale(runs: quick ? 3 : runs, seconds: quick ? 0.3 : seconds, isQuick: quick)
     var reports: [Report] = []
     for one in chosen {
-      let report = try one.measure(scale, raw)
-      print(report.json)
-      fflush(nil)
-      reports.append(report)
+      for report in try one.measure(scale, raw, on: backend.isEmpty ? [.standard] : backend) {
+        print(report.json)
+        fflush(nil)
+        reports.append(report)
+      }
     }
     if let table { try Table(reports, scale).write(into: table) }
   }

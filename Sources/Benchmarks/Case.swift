@@ -1,4 +1,5 @@
 import Foundation
+import NodeEngine
 
 /// One thing that is measured.
 struct Case: Sendable {
@@ -39,6 +40,7 @@ struct Case: Sendable {
 /// What a case is about; a run gets it as it stands here but for the scale.
 struct Parameters: Sendable, Codable {
   enum Hooks: String, Sendable, Codable { case lua, swift }
+  var backend = SocketBackend.standard
   var hooks = Hooks.lua
   /// Bytes of a message.
   var size = 16
@@ -69,16 +71,23 @@ struct RunResult: Codable {
 }
 
 extension Case {
-  func measure(_ scale: Scale, _ raw: RawLoop?) throws -> Report {
+  /// A report for each backend, from interleaved runs.
+  func measure(_ scale: Scale, _ raw: RawLoop?, on backends: [SocketBackend]) throws -> [Report] {
     var given = parameters
     given.seconds = scale.seconds
     given.divisor = scale.isQuick ? 10 : 1
-    var results: [RunResult] = []
+    var results: [SocketBackend: [RunResult]] = [:]
     var rawValues: [Double] = []
     for _ in 0..<scale.runs {
-      results.append(try Subprocess.worker(name, given))
+      for backend in backends {
+        given.backend = backend
+        results[backend, default: []].append(try Subprocess.worker(name, given))
+      }
       if let raw, let rawloop { rawValues.append(try raw.run(rawloop, seconds: scale.seconds, unit: unit)) }
     }
-    return Report(self, given, results, rawValues)
+    return backends.map { backend in
+      given.backend = backend
+      return Report(self, given, results[backend]!, rawValues)
+    }
   }
 }

@@ -7,29 +7,32 @@ import NodeScripting
 
 /// The nodes of a run: each on the next loop of its group.
 final class Nodes: Sendable {
-  private let group: MultiThreadedEventLoopGroup
-  private let logger: Logger
+  private let environment: @Sendable () -> NodeEnvironment
 
-  init(loops: Int) {
-    group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
+  init(_ parameters: Parameters) {
     var logger = Logger(label: "bench")
     logger.logLevel = .critical
-    self.logger = logger
+    switch parameters.backend {
+    case .nio:
+      let group = MultiThreadedEventLoopGroup(numberOfThreads: parameters.loops)
+      environment = { [logger] in .sockets(on: group, logger: logger) }
+    case .epoll:
+      let loops = EpollLoops(count: parameters.loops)
+      environment = { [logger] in .sockets(on: loops, logger: logger) }
+    }
   }
-
-  private var environment: NodeEnvironment { .sockets(on: group, logger: logger) }
 
   func lua(_ text: String, _ arguments: [String: LuaValue] = [:], listens: Bool = true) async throws -> ScriptedNode {
     var options = ScriptOptions()
     options.defaults = configuration(listens: listens)
     options.arguments = arguments
-    let node = try await ScriptedNode.load(ScriptSource(name: "bench.lua", text: text), options: options, environment: environment)
+    let node = try await ScriptedNode.load(ScriptSource(name: "bench.lua", text: text), options: options, environment: environment())
     try await node.start()
     return node
   }
 
   func swift(_ logic: any Sendable, listens: Bool = true) async throws -> Node {
-    let node = try Node(configuration: configuration(listens: listens), environment: environment) { SwiftHooks(logic, node: $0) }
+    let node = try Node(configuration: configuration(listens: listens), environment: environment()) { SwiftHooks(logic, node: $0) }
     try await node.start()
     return node
   }

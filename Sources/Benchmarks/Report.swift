@@ -1,4 +1,5 @@
 import Foundation
+import NodeEngine
 
 /// What a case's runs came to, as a JSON line.
 struct Report {
@@ -25,7 +26,8 @@ struct Report {
 
   var json: String {
     var fields: [(String, String)] = [
-      ("case", quoted(subject.name)), ("hooks", quoted(parameters.hooks.rawValue)), ("size", "\(parameters.size)"),
+      ("case", quoted(subject.name)), ("backend", quoted(parameters.backend.rawValue)),
+      ("hooks", quoted(parameters.hooks.rawValue)), ("size", "\(parameters.size)"),
       ("connections", "\(parameters.connections)"), ("nodes", "\(parameters.nodes)"), ("loops", "\(parameters.loops)"),
       ("unit", quoted(subject.unit.rawValue)), ("median", number(median)), ("min", number(values.min()!)),
       ("max", number(values.max()!)), ("runs", "\(values.count)"),

@@ -1,4 +1,5 @@
 import Foundation
+import NodeEngine
 
 /// The reports as a Markdown table, put between two markers of a file.
 struct Table {
@@ -8,8 +9,8 @@ struct Table {
 
   init(_ reports: [Report], _ scale: Scale) {
     var lines = ["Measured \(Machine.date) on \(Machine.description); medians of \(scale.runs) runs.", ""]
-    lines.append("| case | median | min–max | CPU s | peak memory | to rawloop |")
-    lines.append("|---|---|---|---|---|---|")
+    lines.append("| case | backend | median | min–max | CPU s | peak memory | to rawloop |")
+    lines.append("|---|---|---|---|---|---|---|")
     for report in reports {
       let unit = report.subject.unit
       let range = "\(Self.figure(report.values.min()!, unit))–\(Self.figure(report.values.max()!, unit))"
@@ -17,7 +18,7 @@ struct Table {
       let memory = Self.figure(Double(report.results.map(\.peakMemory).max()!), .memory)
       let ratio = report.ratio.map { String(format: "%.2f", $0) } ?? ""
       lines.append(
-        "| \(report.subject.name): \(report.subject.summary) | \(Self.figure(report.median, unit)) \(unit == .memory ? "" : unit.rawValue) "
+        "| \(report.subject.name): \(report.subject.summary) | \(report.parameters.backend.rawValue) | \(Self.figure(report.median, unit)) \(unit == .memory ? "" : unit.rawValue) "
           + "| \(range) | \(cpu) | \(memory) | \(ratio) |")
     }
     text = lines.joined(separator: "\n")

@@ -12,7 +12,7 @@ enum AcceptCase {
   ]
 
   static func body(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let server = try await nodes.lua(IdleCase.script)
     let count = min(parameters.connections / parameters.divisor, Machine.raiseDescriptorLimit() - 200)
     let dialer = try DialerProcess(port: await server.node.address!.port!, count: count)

@@ -29,7 +29,7 @@ enum ChainCase {
     """
 
   static func body(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let count = parameters.nodes / parameters.divisor
     var line: [ScriptedNode] = []
     for index in 0..<count {

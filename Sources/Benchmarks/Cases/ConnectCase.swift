@@ -23,7 +23,7 @@ enum ConnectCase {
     """
 
   static func body(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let server = try await nodes.lua(script)
     let client = try await nodes.lua(script, listens: false)
     let address = LuaValue("\(await server.node.address!)")

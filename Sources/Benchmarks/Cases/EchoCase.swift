@@ -73,7 +73,7 @@ enum EchoCase {
     """
 
   static func lua(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let server = try await nodes.lua(server)
     let words: [LuaValue] = [LuaValue("\(await server.node.address!)"), .integer(Int64(parameters.size))]
     let clients = try await begin(client, parameters, nodes, words)
@@ -128,7 +128,7 @@ enum EchoCase {
   }
 
   static func swift(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let server = try await nodes.swift(EchoServer())
     let pinger = EchoClient(size: parameters.size)
     let address = await server.address!

@@ -31,7 +31,7 @@ enum IdleCase {
     """
 
   static func body(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let server = try await nodes.lua(script)
     let port = await server.node.address!.port!
     // The first connections pay for what all share.

@@ -13,7 +13,7 @@ enum SendersCase {
   }
 
   static func body(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let receiver = try await nodes.lua(StreamCase.receiver)
     let address = LuaValue("\(await receiver.node.address!)")
     var senders: [ScriptedNode] = []

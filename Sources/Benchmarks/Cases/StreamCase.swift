@@ -95,7 +95,7 @@ enum StreamCase {
     """
 
   static func lua(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let codec = LuaValue(parameters.codec)
     let senderCodec: LuaValue = parameters.codec == "custom" ? "two_bytes" : codec
     let receiver = try await nodes.lua(receiver, ["codec": codec])
@@ -119,7 +119,7 @@ enum StreamCase {
   }
 
   static func swift(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(loops: parameters.loops)
+    let nodes = Nodes(parameters)
     let counter = Counter()
     let receiver = try await nodes.swift(counter)
     let flood = Flood(size: parameters.size, seconds: parameters.seconds)
