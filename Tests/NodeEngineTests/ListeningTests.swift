@@ -39,6 +39,8 @@ import Testing
       try await withNode(Recorder()) { dialler in
         let address = await listener.address
         try await dialler.dial(listener)
+        // One that is still in the kernel's queue goes with the listener.
+        try await eventually("it is accepted") { await listener.connected == 1 }
         await listener.node.stopListening()
         #expect(await listener.node.address == nil)
         #expect(throws: SocketFailure.self) { try RawSocket(to: address) }
