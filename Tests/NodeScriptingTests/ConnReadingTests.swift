@@ -56,6 +56,38 @@ import Testing
     #expect(text.text?.hasPrefix("\(kind): ") == true && text.text?.contains(words) == true, "\(text)")
   }
 
+  @Test(arguments: ["handshake", "process_message"])
+  func `What a read waited for in vain holds up no message`(hook: String) async throws {
+    try await withNodes { nodes in
+      let server = try await nodes.start(
+        """
+        local codec = require "moonpeer.codec"
+        local tried = false
+        local function try(node, conn)
+          if tried then return end
+          tried = true
+          local ok, e = pcall(node.timeout, node, "20ms", function() return conn:read(1000) end)
+          assert(not ok and e.kind == "timeout")
+        end
+        return { codec = codec.length_prefixed(),
+          handshake = "\(hook)" == "handshake" and function(node, conn)
+            try(node, conn)
+            conn:write "."
+          end or nil,
+          process_message = function(node, conn, m)
+            try(node, conn)
+            conn:send(m)
+          end }
+        """)
+      let client = try RawClient(try #require(await server.node.address))
+      if hook == "handshake" { #expect(try await client.read(1) == Array(".".utf8)) }
+      for byte in [UInt8(7), 8] {
+        try await client.write([0, 0, 0, 1, byte])
+        #expect(try await client.read(5) == [0, 0, 0, 1, byte])
+      }
+    }
+  }
+
   @Test func `Before a codec is chosen messages are refused, and raw bytes are not`() async throws {
     try await withNodes { nodes in
       let server = try await nodes.start("return {}")
