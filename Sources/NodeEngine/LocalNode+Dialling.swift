@@ -108,6 +108,13 @@ extension LocalNode {
         }
       case .success(let stream):
         guard !token.isOver else { return stream.abort() }
+        // Where nobody listens on a port the system gives out, it may give the dialling socket that very port: TCP then
+        // connects it to itself (RFC 9293, 3.5, simultaneous open).
+        guard stream.localAddress != address else {
+          stream.abort()
+          release()
+          return finish(.failure(.refusedByItself(address)))
+        }
         let connection = Connection(
           id: nextID(), stream: stream, address: address, side: .initiator, isStream: isStream, node: self)
         token.onCancel = { [self] error in

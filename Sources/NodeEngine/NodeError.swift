@@ -61,6 +61,11 @@ public struct NodeError: Error, CustomStringConvertible {
 
   public var description: String { message }
 
+  static func refusedByItself(_ address: PeerAddress) -> NodeError {
+    NodeError(
+      code: .refused, message: "cannot connect to \(address): nobody listens there; the system connected the socket to itself")
+  }
+
   static func closed(_ address: PeerAddress) -> NodeError {
     NodeError(code: .closed, message: "the connection to \(address) is closed")
   }

@@ -52,6 +52,18 @@ import Testing
     }
   }
 
+  @Test func `A socket that the system connects to itself is no connection`() async throws {
+    let address: PeerAddress
+    do { address = try RawListener().address }
+    try await withNode(Quiet()) { node in
+      let options = DialOptions(localAddress: address, reusePort: true)
+      let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: address, options: options) }
+      #expect(error?.code == .refused)
+      #expect(error?.message.contains("itself") == true)
+      #expect(await node.node.counts == (0, 0))
+    }
+  }
+
   @Test func `Who does not answer times out, and its place is free`() async throws {
     let listener = try RawListener(backlog: 0)
     let fillers = (0..<4).map { _ in RawSocket(dialling: listener.address) }
