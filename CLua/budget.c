@@ -95,6 +95,12 @@ void clua_arm(clua_vm *vm) {
   if (vm->running) lua_sethook(vm->running, kill_hook, LUA_MASKCOUNT, 1);
 }
 
+void clua_end_run(clua_vm *vm) {
+  if (!vm->running || vm->kill) return;
+  vm->kill = CLUA_KILL_ENDED;
+  clua_arm(vm);
+}
+
 // After the outermost run: the next one starts with its whole budget.
 void clua_disarm(clua_vm *vm, lua_State *L) {
   vm->kill = CLUA_KILL_NONE;

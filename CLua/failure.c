@@ -65,9 +65,10 @@ static void settle(clua_vm *vm, clua_failure *made) {
 }
 
 static void describe_kill(clua_vm *vm, clua_failure *made) {
-  bool is_time = vm->kill == CLUA_KILL_TIME;
+  bool is_ended = vm->kill == CLUA_KILL_ENDED, is_time = vm->kill == CLUA_KILL_TIME || is_ended;
   made->kind = is_time ? CLUA_FAIL_TIME : CLUA_FAIL_MEMORY;
-  const char *text = is_time ? "ran longer than script_time without waiting" : "needs more than script_memory";
+  const char *text = is_ended ? "went on although it was over: a loop around pcall must let the errors out that say so"
+    : is_time ? "ran longer than script_time without waiting" : "needs more than script_memory";
   // C code that looks at the budget itself raises before the hook has had a chance to note the place.
   const char *place = vm->kill_place[0] ? vm->kill_place : vm->raise_place;
   const clua_pack *trace = vm->kill_trace.count ? &vm->kill_trace : &vm->raise_trace;

@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum clua_kill { CLUA_KILL_NONE = 0, CLUA_KILL_TIME, CLUA_KILL_MEMORY };
+enum clua_kill { CLUA_KILL_NONE = 0, CLUA_KILL_TIME, CLUA_KILL_MEMORY, CLUA_KILL_ENDED };
 
 // What a parked native call is answered with.
 typedef struct clua_answer {

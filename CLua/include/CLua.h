@@ -78,6 +78,8 @@ void clua_close(clua_vm *vm);
 size_t clua_memory_used(const clua_vm *vm);
 size_t clua_memory_peak(const clua_vm *vm);
 bool clua_is_running(const clua_vm *vm);
+// Ends the run under way as a budget does: no pcall holds it up. For runs that were told to end and do not.
+void clua_end_run(clua_vm *vm);
 void clua_collect(clua_vm *vm);
 const char *clua_version(void);
 

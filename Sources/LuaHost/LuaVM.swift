@@ -62,6 +62,9 @@ public final class LuaVM {
   /// Whether Lua code is on the stack.
   public var isRunning: Bool { clua_is_running(raw) }
 
+  /// Ends the run under way as a budget does, whatever the script catches.
+  public func endRun() { clua_end_run(raw) }
+
   /// A full collection.
   public func collect() { clua_collect(raw) }
 

@@ -98,12 +98,14 @@ import Testing
     }
   }
 
-  @Test func `A script that never stops waiting cannot hold the node`() async throws {
+  @Test func `Tasks that never stop waiting cannot hold the node, however many, nor for as long as they may run`() async throws {
     try await withNodes { nodes in
       let node = try await nodes.start(
         """
-        return { config = { script_time = "300ms" }, init = function(node)
-          node:spawn(function() while true do pcall(node.sleep, node, "1h") end end)
+        return { config = { script_time = "1h" }, init = function(node)
+          for i = 1, 100 do
+            node:spawn(function() while true do pcall(node.sleep, node, "1h") end end)
+          end
         end }
         """)
       await node.shutDown()

@@ -163,7 +163,7 @@ package final class ScriptRuntime {
       return call.raise("usage", "\(what) cannot wait here: \(Self.cannotWait)")
     }
     if let cancellation = task.cancellation {
-      if !task.isEnding { task.cancellation = nil }
+      if task.isEnding { refuseWait(of: task) } else { task.cancellation = nil }
       return call.raise(cancellation.kind, cancellation.message)
     }
     let wait = ScriptWait(runtime: self, task: task, what: what)
@@ -171,6 +171,15 @@ package final class ScriptRuntime {
     wait.onCancel = begin(wait)
     return call.park()
   }
+
+  /// A loop around a `pcall` would swallow the end for all of the run's budget, and a thousand of them a thousand times.
+  private func refuseWait(of task: ScriptTask) {
+    task.refusedWaits += 1
+    if task.refusedWaits > Self.refusalLimit { vm.endRun() }
+  }
+
+  /// Far more waits than clean-up needs, and no time to speak of.
+  private static let refusalLimit = 256
 
   static let cannotWait =
     "it was called inside a codec's decoder or a C function such as table.sort, string.gsub or tostring, "
@@ -210,11 +219,16 @@ package final class ScriptRuntime {
     let error = ScriptError(code: .script, kind: "shutdown", message: "the node has stopped")
     // In the order they parked, as far as they have a number. Each ends now: what it waits for next raises at once.
     for task in parked.values.sorted(by: { $0.id < $1.id }) { cancel(task, with: error, sticky: true) }
-    for task in parked.values {
+    // One whose answer was on its way is parked still; whoever waits for it, another node's call say, must not for ever.
+    let left = Array(parked.values)
+    parked.removeAll()
+    for task in left {
       task.wait = nil
       task.thread.abandon()
+      let completion = task.completion
+      task.completion = nil
+      completion?(task, .failed(error))
     }
-    parked.removeAll()
     tasks.removeAll()
     idle.removeAll()
     hooks = nil

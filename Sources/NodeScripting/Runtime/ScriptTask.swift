@@ -39,6 +39,8 @@ package final class ScriptTask {
   var cancellation: ScriptError?
   /// The run must come to its end: from now on every wait raises `cancellation`.
   var isEnding = false
+  /// How many waits of a run that must end have been refused.
+  var refusedWaits = 0
   var completion: ((ScriptTask, RunOutcome) -> Void)?
   /// Runs when a spawned task ends, in the order they were asked for.
   var watchers: [LuaRef] = []
@@ -63,6 +65,7 @@ package final class ScriptTask {
     wait = nil
     cancellation = nil
     isEnding = false
+    refusedWaits = 0
     completion = nil
     isLive = false
   }
