@@ -25,7 +25,7 @@ static void line_of(lua_State *L, lua_Debug *info, clua_pack *text) {
     count = snprintf(line, sizeof line, "function <%s:%d>", info->short_src, info->linedefined);
   }
   clua_pack_append(text, line, (size_t)count);
-  if (info->istailcall) clua_pack_append(text, "\n\t(...tail calls...)", 21);
+  if (info->istailcall) clua_pack_append(text, "\n\t(...tail calls...)", 20);
 }
 
 static int depth_of(lua_State *L) {

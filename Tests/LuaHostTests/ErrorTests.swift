@@ -21,6 +21,13 @@ struct ErrorTests {
     }
   }
 
+  @Test func `A traceback is text, tail calls and all`() throws {
+    for error in try failures("local function f() error('x') end local function g() return f() end return g()") {
+      #expect(error.traceback?.contains("(...tail calls...)") == true)
+      #expect(error.traceback?.utf8.contains(0) == false)
+    }
+  }
+
   @Test func `A long stack is shown by its ends`() throws {
     for error in try failures("local function f(n) if n == 0 then error('deep') end f(n - 1) return 1 end f(5000)") {
       #expect(error.traceback?.contains("(skipping ") == true)
