@@ -80,7 +80,8 @@ extension LocalNode: ListenerDelegate {
 
   public func listener(_ listener: any Listener, failed error: NodeError) {
     heuristics.acceptErrors += 1
-    logger.warning("\(error)")
+    // Whoever dials us can bring it about, as often as they like.
+    if isLogDue(&lastAcceptErrorLog) { logger.warning("\(error)") }
   }
 
   private func noteRejected(_ refusal: Admission.Refusal) {

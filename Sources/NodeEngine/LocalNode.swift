@@ -53,6 +53,7 @@ public final class LocalNode {
   private var toFlush: [Connection] = []
   private var droppedSinceLog = 0
   private var lastDropLog: MonotonicTime?
+  var lastAcceptErrorLog: MonotonicTime?
   private let createdAt: Double
 
   init(name: String, id: UInt64, configuration: NodeConfiguration, environment: NodeEnvironment) {
@@ -120,13 +121,19 @@ public final class LocalNode {
   func noteDropped(_ count: Int, _ connection: Connection) {
     heuristics.droppedMessages += UInt64(count)
     droppedSinceLog += count
-    let now = scheduler.now
-    if let last = lastDropLog, now - last < .seconds(1) { return }
-    lastDropLog = now
+    guard isLogDue(&lastDropLog) else { return }
     logger.warning(
       "dropped \(droppedSinceLog) messages: the message hook is busy and inbound_queue is full",
       metadata: ["peer": "\(connection.address)"])
     droppedSinceLog = 0
+  }
+
+  /// For what peers can bring about: once a second.
+  func isLogDue(_ last: inout MonotonicTime?) -> Bool {
+    let now = scheduler.now
+    if let last, now - last < .seconds(1) { return false }
+    last = now
+    return true
   }
 
   func nextID() -> ConnectionID {

@@ -33,6 +33,56 @@ import Testing
     #expect(clientRun.errors.contains("why=shutdown"), "\(clientRun)")
   }
 
+  @Test func `without descriptors left a node waits, says so now and then, and goes on`() async throws {
+    let folder = try Folder([
+      "full.lua": """
+        local log = require "moonpeer.log"
+        return {
+          config = { max_connections = 1000, max_connections_per_ip = 1000 },
+          init = function(node)
+            local ticks = 0
+            node:every("50ms", function()
+              local errors = node:heuristics().accept_errors
+              if errors > 0 then ticks = ticks + 1 end
+              if ticks == 20 then log.info("a second later", { errors = errors }) end
+            end)
+          end,
+          process_message = function(_, conn, message) conn:send(message) end,
+        }
+        """
+    ])
+    let program = try Program(
+      ["-c", "ulimit -n 300; exec \"$@\"", "sh", Program.moonpeer, "run", "full.lua"], program: "sh", in: folder)
+    let port = UInt16(try await program.outputLine(" listens on ").split(separator: ":").last!)!
+    let crowd = (0..<320).map { _ in connected(to: port) }
+    let line = try await program.errorLine("a second later")
+    #expect(Int(line.split(separator: "=").last!)! < 40, "\(line)")
+    #expect(program.errors.split(separator: "\n").count { $0.contains("no file descriptors are left") } <= 3)
+    crowd.forEach { close($0) }
+    let late = connected(to: port)
+    defer { close(late) }
+    send(late, "x", 1, 0)
+    var byte: UInt8 = 0
+    #expect(recv(late, &byte, 1, 0) == 1)
+    program.signal(SIGTERM)
+    #expect(try await program.finish().status == 0)
+  }
+
+  /// A socket that waits 30 s for an answer at most.
+  private func connected(to port: UInt16) -> Int32 {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var name = sockaddr_in()
+    name.sin_family = sa_family_t(AF_INET)
+    name.sin_port = port.bigEndian
+    name.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    _ = withUnsafePointer(to: &name) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
+    }
+    var patience = timeval(tv_sec: 30, tv_usec: 0)
+    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+    return descriptor
+  }
+
   @Test func `a second Ctrl-C leaves at once with 130`() async throws {
     let folder = try Folder(["slow.lua": Scripts.slowToLeave])
     let (program, _) = try await start(["slow.lua", "--shutdown-timeout", "10m"], in: folder)

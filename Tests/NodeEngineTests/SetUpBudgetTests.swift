@@ -77,6 +77,21 @@ import Testing
     }
   }
 
+  @Test func `A peer that is gone before it is let in is nobody`() async throws {
+    let door = Door()
+    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(60)) }) { node in
+      let first = try RawSocket(to: RawAddress.of(node))
+      try await eventually("the budget is used up") { await node.connecting == 1 }
+      for _ in 0..<4 { try RawSocket(to: RawAddress.of(node)).reset() }
+      let last = try RawSocket(to: RawAddress.of(node))
+      door.open()
+      try await eventually("who stayed is let in") { await node.connected == 2 }
+      #expect(await rejected(node) == 0)
+      #expect(node.logic.connects.count == 2)
+      [first, last].forEach { $0.close() }
+    }
+  }
+
   @Test func `A shutdown ends those that wait`() async throws {
     let door = Door()
     try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(60)) }) { node in

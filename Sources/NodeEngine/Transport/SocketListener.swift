@@ -65,7 +65,8 @@ final class SocketListener: Listener {
     }
   }
 
-  func accepted(_ channel: any Channel) -> SocketStream {
+  /// nil where the peer has gone before it was accepted: then the system knows its address no more.
+  func accepted(_ channel: any Channel) -> SocketStream? {
     entering.remove(ObjectIdentifier(channel))
     let remote: PeerAddress
     if case .unix(let path) = wish {
@@ -73,7 +74,8 @@ final class SocketListener: Listener {
       accepted += 1
       remote = .unix("\(path)#\(accepted)")
     } else {
-      remote = PeerAddress(channel.remoteAddress) ?? .unix("")
+      guard let address = PeerAddress(channel.remoteAddress) else { return nil }
+      remote = address
     }
     return SocketStream(channel, local: PeerAddress(channel.localAddress) ?? address, remote: remote)
   }
@@ -91,6 +93,7 @@ final class AcceptGate: ChannelInboundHandler {
   private var room = 0
   private var isAsking = false
   private var isLettingIn = false
+  private var isPausing = false
   private var held: Deque<NIOAny> = []
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -103,7 +106,7 @@ final class AcceptGate: ChannelInboundHandler {
   }
 
   private func ask() {
-    guard room > 0, held.isEmpty, !isAsking, let context, context.channel.isActive else { return }
+    guard room > 0, held.isEmpty, !isAsking, !isPausing, let context, context.channel.isActive else { return }
     isAsking = true
     context.read()
   }
@@ -139,8 +142,15 @@ final class AcceptGate: ChannelInboundHandler {
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
     isAsking = false
     listener?.failed(error)
-    // No descriptors left, say: without a pause this would spin.
-    context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) { self.ask() }
+    guard !isPausing else { return }
+    // No descriptors left, say. The read that failed is still asked for, so NIO would try it again and again; what makes
+    // it let go of the socket until the next one is `autoRead` when it goes off.
+    isPausing = true
+    for isOn in [true, false] { try? context.channel.syncOptions?.setOption(.autoRead, value: isOn) }
+    context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(100)) {
+      self.isPausing = false
+      self.ask()
+    }
   }
 }
 
@@ -153,7 +163,8 @@ final class AcceptedHandler: ChannelInboundHandler, RemovableChannelHandler {
 
   func channelActive(context: ChannelHandlerContext) {
     let stream = listener.accepted(context.channel)
-    guard let delegate = listener.delegate else {
+    guard let stream, let delegate = listener.delegate else {
+      listener.delegate?.listenerLost(listener)
       context.close(promise: nil)
       return
     }
