@@ -171,6 +171,13 @@ void *clua_object(lua_State *L, int index, uint32_t tag) {
   return box ? box->pointer : NULL;
 }
 
+bool clua_object_and_bytes(lua_State *L, uint32_t tag, void **pointer, const char **bytes, size_t *count) {
+  if (lua_type(L, 2) != LUA_TSTRING) return false;
+  *bytes = lua_tolstring(L, 2, count);
+  *pointer = clua_object(L, 1, tag);
+  return *pointer != NULL;
+}
+
 static int make_ref(lua_State *L) {
   clua_ref *ref = lua_touserdata(L, 1);
   *ref = luaL_ref(L, LUA_REGISTRYINDEX);

@@ -44,6 +44,15 @@ public struct LuaCall {
   /// What an object made with that tag points to; the object itself or a table that carries it at `[1]`.
   public func object(_ index: Int32, _ tag: UInt32) -> UnsafeMutableRawPointer? { clua_object(state, index, tag) }
 
+  /// The object at 1 and the bytes at 2; nil where either is something else.
+  public func objectAndBytes(_ tag: UInt32) -> (UnsafeMutableRawPointer, UnsafeRawBufferPointer)? {
+    var pointer: UnsafeMutableRawPointer?
+    var start: UnsafePointer<CChar>?
+    var count = 0
+    guard clua_object_and_bytes(state, tag, &pointer, &start, &count) else { return nil }
+    return (pointer.unsafelyUnwrapped, UnsafeRawBufferPointer(start: start, count: count))
+  }
+
   /// The argument as a registry reference; nil when the VM has no memory for one.
   public func ref(_ index: Int32) -> LuaRef? {
     let ref = clua_ref_of(state, index)

@@ -10,9 +10,46 @@ extension Connection {
   var queued: Int { outgoing.count + inFlight }
 
   /// Frames the message and queues it; it leaves at the end of the tick.
+  @inline(__always)
   public func send(_ message: UnsafeRawBufferPointer) -> SendOutcome {
+    sendPlain(message) ? .queued : sendChecked(message)
+  }
+
+  /// What nearly every send of a busy connection comes to: nothing to look at but the room that ``notePlainRoom()`` found.
+  @inline(__always)
+  package func sendPlain(_ message: UnsafeRawBufferPointer) -> Bool {
+    let size = message.count &+ 4
+    guard size <= plainRoom, message.count <= plainMax else { return false }
+    plainRoom &-= size
+    appendPlain(message)
+    messagesSent &+= 1
+    bytesSent &+= UInt64(truncatingIfNeeded: message.count)
+    queuedTotal &+= UInt64(truncatingIfNeeded: size)
+    sentInTick &+= size
+    return true
+  }
+
+  @inline(__always)
+  private func appendPlain(_ message: UnsafeRawBufferPointer) {
+    let place = outgoing.room(4 &+ message.count)
+    place.storeBytes(of: UInt32(truncatingIfNeeded: message.count).bigEndian, as: UInt32.self)
+    if let source = message.baseAddress { memcpy(place + 4, source, message.count) }
+  }
+
+  @inline(never)
+  package func sendChecked(_ message: UnsafeRawBufferPointer) -> SendOutcome {
     if let outcome = roomForSender() { return outcome }
-    return append(message)
+    let outcome = append(message)
+    notePlainRoom()
+    return outcome
+  }
+
+  /// How much may be queued without another look, once a flush is under way to come: until the marks, the tick's share, a
+  /// flush, another sender that waits, or the end.
+  private func notePlainRoom() {
+    guard isFlushScheduled, writers.isEmpty, canSend, let max = framing?.plainMax else { return }
+    plainMax = max
+    plainRoom = min(node.configuration.outboundHighWater - queued, Self.tickShare - sentInTick)
   }
 
   /// As ``send(_:)`` without regard to the high-water mark; never says `wait`.
@@ -55,9 +92,7 @@ extension Connection {
     let before = outgoing.count
     switch framing.kind {
     case .lengthPrefixed(.four, .big, false):
-      let place = outgoing.room(4 + message.count)
-      place.storeBytes(of: UInt32(truncatingIfNeeded: message.count).bigEndian, as: UInt32.self)
-      if let source = message.baseAddress { memcpy(place + 4, source, message.count) }
+      appendPlain(message)
     case .lengthPrefixed(let width, let endian, let includesHeader):
       appendLength(message.count, width, endian, includesHeader)
       outgoing.append(message)
@@ -108,6 +143,7 @@ extension Connection {
 
   /// Hands what is queued to the stream, if none is on its way.
   func flushNow() {
+    plainRoom = 0
     guard inFlight == 0, outgoing.count > 0, isStreamAlive else { return }
     inFlight = outgoing.count
     // The stream copies; its answer may come before this returns, so the queue is emptied first.
@@ -118,6 +154,7 @@ extension Connection {
       stream.write(view)
       isWritingOut = false
       outgoing.removeAll()
+      if outgoing.isLarge { node.trimLater(self) }
       if wroteWhileWritingOut {
         wroteWhileWritingOut = false
         streamWrote()
@@ -134,6 +171,7 @@ extension Connection {
   public func whenWritable(_ run: @escaping (Bool) -> Void) -> WaitToken {
     lastWaiter += 1
     let id = lastWaiter
+    plainRoom = 0
     writers.append((id, run))
     // Only this tick's share was used up: go on in the next one.
     if inFlight == 0 || queued < node.configuration.outboundHighWater {

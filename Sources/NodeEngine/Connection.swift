@@ -52,23 +52,29 @@ public final class Connection {
   public var peer: String?
 
   let stream: any ByteStream
-  var phase = Phase.settingUp
-  var isStreamAlive = true
+  @exclusivity(unchecked) var phase = Phase.settingUp { didSet { plainRoom = 0 } }
+  @exclusivity(unchecked) var isStreamAlive = true { didSet { plainRoom = 0 } }
 
   // Reading
   var reader: ((Readability) -> Void)?
-  var isHeld = false
+  @exclusivity(unchecked) var isHeld = false
   /// Whether ``pauseReading()`` is in force.
-  public internal(set) var isReadingPaused = false
+  @exclusivity(unchecked) public internal(set) var isReadingPaused = false
   var isPumping = false
 
-  // Writing
-  var outgoing = Bytes()
-  var inFlight = 0
-  var isFlushScheduled = false
-  var sentInTick = 0
-  var tick: UInt64 = 0
-  var queuedTotal: UInt64 = 0
+  // Writing. Touched with every message, on the loop only: the checks of exclusive access would cost more than the work.
+  @exclusivity(unchecked) var outgoing = Bytes()
+  @exclusivity(unchecked) var inFlight = 0
+  @exclusivity(unchecked) var isFlushScheduled = false
+  @exclusivity(unchecked) var sentInTick = 0
+  @exclusivity(unchecked) var tick: UInt64 = 0
+  @exclusivity(unchecked) var queuedTotal: UInt64 = 0
+  /// See ``sendPlain(_:)``.
+  @exclusivity(unchecked) var plainRoom = 0
+  @exclusivity(unchecked) var plainMax = 0
+  /// The large buffer goes when nothing was queued between two looks.
+  var isTrimScheduled = false
+  var queuedAtTrim: UInt64 = 0
   var writtenTotal: UInt64 = 0
   var writers: Deque<(id: UInt64, run: (Bool) -> Void)> = []
   var flushers: Deque<(id: UInt64, target: UInt64, run: (DisconnectReason?) -> Void)> = []
@@ -76,8 +82,8 @@ public final class Connection {
   var isWakingWriters = false
   var isWritingOut = false
   var wroteWhileWritingOut = false
-  var messagesSent: UInt64 = 0
-  var bytesSent: UInt64 = 0
+  @exclusivity(unchecked) var messagesSent: UInt64 = 0
+  @exclusivity(unchecked) var bytesSent: UInt64 = 0
 
   // Ending
   var reason: DisconnectReason?
@@ -115,6 +121,7 @@ public final class Connection {
     set {
       if let problem = newValue?.problem { preconditionFailure(problem) }
       inbound.framing = newValue
+      plainRoom = 0
     }
   }
 

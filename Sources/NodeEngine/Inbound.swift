@@ -13,26 +13,39 @@ public enum NextMessage {
 ///
 /// While a read is being handled they are seen in place, in the transport's buffer; only what is left over is copied.
 public final class Inbound {
-  /// A read under way: in place, not ours.
-  private var window: UnsafeRawBufferPointer?
-  private var owned = Bytes()
+  // Touched with every message, on the node's loop only and never while a call into them is under way: the runtime's
+  // checks of exclusive access would cost more than the work.
+
+  /// What is left of a read under way: in place, not ours.
+  @exclusivity(unchecked) private var windowStart = UnsafeRawPointer(bitPattern: 1)!
+  @exclusivity(unchecked) private var windowCount = 0
+  /// What is left of earlier reads; it comes before the window.
+  @exclusivity(unchecked) private var owned = Bytes()
   /// Nobody needs to look before so many bytes are there.
-  private(set) var wanted = 1
+  @exclusivity(unchecked) private(set) var wanted = 1
   /// Bytes known to hold no delimiter.
-  private var searched = 0
+  @exclusivity(unchecked) private var searched = 0
   /// No more will come.
   public internal(set) var isEnded = false
   /// Counts what was taken, for the idle time-out.
-  private(set) var progress: UInt64 = 0
-  var framing: Framing?
-  private(set) var messagesReceived: UInt64 = 0
-  private(set) var bytesReceived: UInt64 = 0
+  @exclusivity(unchecked) private(set) var progress: UInt64 = 0
+  var framing: Framing? { didSet { plainMax = framing?.plainMax ?? -1 } }
+  /// The `max` of the commonest framing, a length of four bytes, which is cut here; -1 for any other.
+  @exclusivity(unchecked) private var plainMax = -1
+  @exclusivity(unchecked) private(set) var messagesReceived: UInt64 = 0
+  @exclusivity(unchecked) private(set) var bytesReceived: UInt64 = 0
 
   init() {}
 
+  private var window: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: windowStart, count: windowCount) }
+
   /// All unconsumed bytes, contiguous; valid until the next call that consumes or receives.
-  public var bytes: UnsafeRawBufferPointer { window ?? owned.view }
-  var count: Int { window?.count ?? owned.count }
+  public var bytes: UnsafeRawBufferPointer {
+    guard owned.count > 0 else { return window }
+    takeOver(windowCount)
+    return owned.view
+  }
+  var count: Int { owned.count + windowCount }
 
   /// Takes so many bytes from the front; at most as many as ``bytes`` has.
   public func consume(_ amount: Int) {
@@ -40,11 +53,12 @@ public final class Inbound {
     progress &+= 1
     searched = 0
     wanted = 1
-    if let current = window {
-      precondition(amount <= current.count, "consumed more than there is")
-      window = UnsafeRawBufferPointer(rebasing: current[amount...])
-    } else {
+    if owned.count > 0 {
+      takeOver(windowCount)
       owned.removeFirst(amount)
+    } else {
+      precondition(amount <= windowCount, "consumed more than there is")
+      advance(amount)
     }
   }
 
@@ -54,26 +68,64 @@ public final class Inbound {
   /// The next message by the connection's framing; counts it.
   @inline(__always)
   public func nextMessage() -> NextMessage {
+    if windowCount >= 4, plainMax >= 0, owned.count == 0 {
+      let length = Int(UInt32(bigEndian: windowStart.loadUnaligned(as: UInt32.self)))
+      if length <= plainMax, length &+ 4 <= windowCount {
+        let message = UnsafeRawBufferPointer(start: windowStart + 4, count: length)
+        advance(length &+ 4)
+        noteMessage(length)
+        return .message(message)
+      }
+    }
+    return cutMessage()
+  }
+
+  @inline(never)
+  private func cutMessage() -> NextMessage {
     guard let framing else { return .needMore }
-    let current = bytes
+    if owned.count > 0 { completeFront(framing) }
+    let isOwned = owned.count > 0
+    let current = isOwned ? owned.view : window
     switch framing.cut(current, searched: searched) {
     case .frame(let start, let count, let total):
-      messagesReceived &+= 1
-      bytesReceived &+= UInt64(truncatingIfNeeded: count)
-      progress &+= 1
-      wanted = 1
-      searched = 0
-      if window != nil {
-        window = UnsafeRawBufferPointer(rebasing: current[total...])
-      } else {
-        owned.removeFirst(total)
-      }
+      noteMessage(count)
+      isOwned ? owned.removeFirst(total) : advance(total)
       return .message(UnsafeRawBufferPointer(rebasing: current[start..<(start + count)]))
     case .need(let total):
       wanted = total
       searched = current.count
       return .needMore
     case .invalid(let message): return .invalid(message)
+    }
+  }
+
+  @inline(__always)
+  private func noteMessage(_ count: Int) {
+    messagesReceived &+= 1
+    bytesReceived &+= UInt64(truncatingIfNeeded: count)
+    progress &+= 1
+    wanted = 1
+    searched = 0
+  }
+
+  @inline(__always)
+  private func advance(_ amount: Int) {
+    windowStart += amount
+    windowCount &-= amount
+  }
+
+  /// Copies so many bytes of the read behind what is left of earlier ones.
+  private func takeOver(_ amount: Int) {
+    guard amount > 0 else { return }
+    owned.append(UnsafeRawBufferPointer(start: windowStart, count: amount))
+    advance(amount)
+  }
+
+  /// A frame began in an earlier read: takes over what it lacks, so that the rest of this read is still seen in place.
+  private func completeFront(_ framing: Framing) {
+    guard framing.saysLength else { return takeOver(windowCount) }
+    while windowCount > 0, case .need(let total) = framing.cut(owned.view, searched: 0) {
+      takeOver(min(max(total - owned.count, 1), windowCount))
     }
   }
 
@@ -85,27 +137,24 @@ public final class Inbound {
 
   // For the connection
 
-  /// Shows the bytes of a read in place, or adds them to what is left of earlier ones.
+  /// Shows the bytes of a read in place, behind what is left of earlier ones.
   func open(_ bytes: UnsafeRawBufferPointer) {
-    if owned.count == 0 {
-      window = bytes
-    } else {
-      owned.append(bytes)
-    }
+    takeOver(windowCount)
+    guard let start = bytes.baseAddress else { return }
+    windowStart = start
+    windowCount = bytes.count
   }
 
   /// The read's buffer goes: keep what is left of it.
   func close() {
-    if let rest = window {
-      window = nil
-      owned.append(rest)
-    }
+    takeOver(windowCount)
     owned.releaseIfIdle()
   }
 
   func removeAll() {
-    window = nil
+    windowCount = 0
     owned.removeAll()
+    owned.releaseIfIdle()
   }
 
   /// How many whole messages wait, counted to `limit`; nil where only the hooks can tell.

@@ -33,7 +33,10 @@ public final class LocalNode {
   var hooks: (any NodeHooks)!
   var dispatchesMessages = false
   var phase = Phase.created {
-    didSet { whileRunning = phase == .created || phase == .stopped ? nil : actor }
+    didSet {
+      whileRunning = phase == .created || phase == .stopped ? nil : actor
+      if phase == .stopped { stopTrimming() }
+    }
   }
   var admission: Admission
   var listeners: [any Listener] = []
@@ -51,6 +54,8 @@ public final class LocalNode {
   var isClosing = false
   var isPortFree = false
   private var toFlush: [Connection] = []
+  var toTrim: [Connection] = []
+  var trimTimer: (any ScheduledTimer)?
   private var droppedSinceLog = 0
   private var lastDropLog: MonotonicTime?
   var lastAcceptErrorLog: MonotonicTime?

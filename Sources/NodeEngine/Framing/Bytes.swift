@@ -1,6 +1,6 @@
 import Glibc
 
-/// Bytes that are taken from the front and added at the back. Freed when empty, so an idle connection holds none.
+/// Bytes that are taken from the front and added at the back. Keeps its memory until told to let go of it.
 struct Bytes: ~Copyable {
   private var base: UnsafeMutableRawPointer?
   private var capacity = 0
@@ -63,9 +63,12 @@ struct Bytes: ~Copyable {
   mutating func removeAll() {
     start = 0
     count = 0
-    releaseIfIdle()
   }
 
+  /// Whether there is memory that ``releaseIfIdle()`` would give back.
+  var isLarge: Bool { capacity > Self.keep }
+
+  /// Gives large memory back where nothing is in it.
   mutating func releaseIfIdle() {
     guard count == 0, capacity > Self.keep else { return }
     free(base)

@@ -45,6 +45,20 @@ public struct Framing: Sendable, Hashable {
     }
   }
 
+  /// The `max` where frames are a big-endian length of four bytes and the message, the framing with a path of its own; nil
+  /// for any other.
+  var plainMax: Int? {
+    if case .lengthPrefixed(.four, .big, false) = kind { min(max, Int(UInt32.max)) } else { nil }
+  }
+
+  /// Whether the front of a frame says how long it is.
+  var saysLength: Bool {
+    switch kind {
+    case .lengthPrefixed, .fixed: true
+    case .bytes, .lines, .external: false
+    }
+  }
+
   /// Far over any memory, and sums with it do not overflow.
   static let largest = 1 << 40
 

@@ -11,7 +11,8 @@ final class SocketStream: ChannelInboundHandler, ByteStream {
   private let channel: any Channel
   let localAddress: PeerAddress
   let remoteAddress: PeerAddress
-  weak var delegate: (any ByteStreamDelegate)?
+  /// Strong until the stream ends: a weak one would make every retain of the connection go the slow way.
+  var delegate: (any ByteStreamDelegate)?
   private var context: ChannelHandlerContext?
   private var buffer = ByteBuffer()
   private var isReading = false

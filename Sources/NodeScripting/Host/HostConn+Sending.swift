@@ -10,11 +10,15 @@ extension HostConn {
   /// send(conn, bytes) → true, or nil, "closed"; parks while the queue is over its high-water mark
   private static let send: LuaNative = { state in
     let call = LuaCall(state)
-    guard let side = ConnectionScript.of(call) else { return closed(call, "send") }
-    guard let bytes = call.bytes(2) else { return wrongType(call, "send") }
-    let outcome = side.connection.send(bytes)
-    if outcome == .queued { return call.returnTrue() }
-    return settle(call, side, outcome, bytes, framed: true)
+    guard let (pointer, bytes) = call.objectAndBytes(ConnectionScript.tag) else {
+      return ConnectionScript.of(call) == nil ? closed(call, "send") : wrongType(call, "send")
+    }
+    // Alive as long as its object points to it: nothing to retain.
+    return Unmanaged<ConnectionScript>.fromOpaque(pointer)._withUnsafeGuaranteedRef { side in
+      if side.connection.sendPlain(bytes) { return call.returnTrue() }
+      let outcome = side.connection.sendChecked(bytes)
+      return outcome == .queued ? call.returnTrue() : settle(call, side, outcome, bytes, framed: true)
+    }
   }
 
   /// write(conn, bytes) → true, or raises: raw bytes, under the same marks
