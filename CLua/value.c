@@ -46,6 +46,11 @@ void clua_pack_ref(clua_pack *pack, clua_ref ref) {
   append(pack, &ref, sizeof ref);
 }
 
+void clua_pack_taken_ref(clua_pack *pack, clua_ref ref) {
+  clua_pack_op(pack, CLUA_OP_TAKEN_REF);
+  append(pack, &ref, sizeof ref);
+}
+
 void clua_pack_text(clua_pack *pack, const char *text, size_t count) {
   clua_pack_clear(pack);
   append(pack, text, count);
@@ -88,6 +93,13 @@ static void push_value(lua_State *L, reader *r, int depth) {
     return;
   }
   case CLUA_OP_REF: { clua_ref ref; READ(L, r, ref); lua_rawgeti(L, LUA_REGISTRYINDEX, ref); return; }
+  case CLUA_OP_TAKEN_REF: {
+    clua_ref ref;
+    READ(L, r, ref);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, ref);
+    luaL_unref(L, LUA_REGISTRYINDEX, ref);
+    return;
+  }
   case CLUA_OP_TABLE:
   case CLUA_OP_ERROR: {
     bool is_error = r->at[-1] == CLUA_OP_ERROR;

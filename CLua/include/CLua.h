@@ -23,7 +23,7 @@ typedef struct clua_pack {
 
 enum clua_op {
   CLUA_OP_NIL = 1, CLUA_OP_FALSE, CLUA_OP_TRUE, CLUA_OP_INTEGER, CLUA_OP_NUMBER, CLUA_OP_BYTES, CLUA_OP_REF,
-  CLUA_OP_TABLE, CLUA_OP_ERROR, CLUA_OP_ELEMENT, CLUA_OP_FIELD, CLUA_OP_END
+  CLUA_OP_TABLE, CLUA_OP_ERROR, CLUA_OP_ELEMENT, CLUA_OP_FIELD, CLUA_OP_END, CLUA_OP_TAKEN_REF
 };
 
 void clua_pack_op(clua_pack *pack, enum clua_op op);
@@ -31,6 +31,7 @@ void clua_pack_integer(clua_pack *pack, int64_t value);
 void clua_pack_number(clua_pack *pack, double value);
 void clua_pack_bytes(clua_pack *pack, const void *bytes, size_t count);
 void clua_pack_ref(clua_pack *pack, clua_ref ref);
+void clua_pack_taken_ref(clua_pack *pack, clua_ref ref);  // released once it is pushed
 static inline void clua_pack_clear(clua_pack *pack) { pack->count = 0; }
 void clua_pack_free(clua_pack *pack);
 
@@ -87,6 +88,9 @@ const char *clua_version(void);
 
 // Each of these is protected: false or 0 means the failure is in clua_failure.
 clua_ref clua_load(clua_vm *vm, const char *text, size_t count, const char *chunk_name);
+// Source text as a binary chunk without debug information but for its name; and a binary chunk that this process made.
+bool clua_compile(clua_vm *vm, const char *text, size_t count, const char *chunk_name, clua_pack *compiled);
+clua_ref clua_load_compiled(clua_vm *vm, const void *bytes, size_t count, const char *chunk_name);
 clua_ref clua_new_table(clua_vm *vm);
 clua_ref clua_field(clua_vm *vm, clua_ref table, const char *name);  // 0 for nil
 bool clua_set_field(clua_vm *vm, clua_ref table, const char *name, const clua_pack *value);

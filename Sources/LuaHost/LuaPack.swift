@@ -23,6 +23,8 @@ public struct LuaPack {
   public mutating func number(_ value: Double) { clua_pack_number(pack, value) }
   public mutating func bytes(_ value: UnsafeRawBufferPointer) { clua_pack_bytes(pack, value.baseAddress, value.count) }
   public mutating func ref(_ value: LuaRef) { clua_pack_ref(pack, value.slot) }
+  /// As ``ref(_:)``, and the reference is released once the value has arrived.
+  package mutating func taken(_ value: LuaRef) { clua_pack_taken_ref(pack, value.slot) }
 
   public mutating func string(_ value: String) {
     var value = value

@@ -84,6 +84,21 @@ public final class LuaVM {
     return try result.get()
   }
 
+  /// Source text as a binary chunk, for ``load(compiled:chunkName:)`` in any VM of this process. It keeps its name and
+  /// loses its lines and the names of its locals.
+  package func compile(_ source: UnsafeRawBufferPointer, chunkName: String) throws(LuaError) -> [UInt8] {
+    var compiled = clua_pack()
+    defer { clua_pack_free(&compiled) }
+    let text = source.baseAddress?.assumingMemoryBound(to: CChar.self)
+    guard clua_compile(raw, text, source.count, chunkName, &compiled) else { throw takeError() }
+    return Array(UnsafeBufferPointer(start: compiled.bytes, count: compiled.count))
+  }
+
+  /// Only what ``compile(_:chunkName:)`` made: Lua does not check binary chunks, and a forged one breaks its memory safety.
+  package func load(compiled: [UInt8], chunkName: String) throws(LuaError) -> LuaRef {
+    try checked(compiled.withUnsafeBytes { clua_load_compiled(raw, $0.baseAddress, $0.count, chunkName) })
+  }
+
   public func newTable() throws(LuaError) -> LuaRef { try checked(clua_new_table(raw)) }
   public func globals() throws(LuaError) -> LuaRef { try checked(clua_globals(raw)) }
 

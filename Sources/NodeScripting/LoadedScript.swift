@@ -12,8 +12,6 @@ struct Glue {
   let start: LuaRef
   let call: LuaRef
   let evaluate: LuaRef
-  let examine: LuaRef
-  let arguments: LuaRef
   let held: LuaRef
   let drain: LuaRef
   let closed: LuaRef
@@ -29,6 +27,7 @@ struct Glue {
     } catch {
       throw ScriptError(error, code: .load)
     }
+    defer { runtime.vm.release(table) }
     makeNode = try function("make_node", table)
     makeHandle = try function("make_handle", table)
     prepare = try function("prepare", table)
@@ -36,8 +35,6 @@ struct Glue {
     start = try function("start", table)
     call = try function("call", table)
     evaluate = try function("evaluate", table)
-    examine = try function("examine", table)
-    arguments = try function("arguments", table)
     held = try function("held", table)
     drain = try function("drain", table)
     closed = try function("closed", table)
@@ -67,7 +64,7 @@ package final class LoadedScript {
     var functions: [String: LuaRef] = [:]
     for name in declaration.hooks { functions[name] = runtime.vm.field(table, name) }
     self.functions = functions
-    arguments = try Self.arguments(runtime, glue, table, options.arguments, source)
+    arguments = try Self.arguments(runtime, table, options.arguments, source)
     configuration = try Self.configuration(of: declaration, options, source)
     // The top level ran under its caller's limits: only now is it known what the script asks for.
     runtime.vm.limits = LuaLimits(memory: configuration.scriptMemory, time: configuration.scriptTime)
@@ -85,11 +82,9 @@ package final class LoadedScript {
       try vm.setField(fields, "name") { $0.string(name) }
       try vm.setField(fields, "id") { $0.integer(Int64(id)) }
       try vm.setField(fields, "args") { $0.ref(arguments) }
-      let values = configuration.asLuaValue
       defer { vm.release(fields) }
       return try vm.callNowRef(glue.makeNode) { pack in
         pack.ref(fields)
-        pack.value(values)
         pack.ref(table)
       }
     } catch {
@@ -168,27 +163,42 @@ package final class LoadedScript {
             if error.code != .budget { error.code = .load }
             throw error
           }
-          let value = task.thread.resultRefs().first
+          let values = task.thread.resultRefs()
+          defer { for value in values { runtime.vm.release(value) } }
           let examined: LuaRef
           do throws(LuaError) {
-            examined = try runtime.vm.callNowRef(glue.examine) { pack in
-              if let value { pack.ref(value) } else { pack.nil() }
+            examined = try callLoading("examine", runtime) { pack in
+              if let value = values.first { pack.ref(value) } else { pack.nil() }
             }
           } catch {
             throw ScriptError(error, code: .load)
           }
+          defer { runtime.vm.release(examined) }
           let table = runtime.vm.field(examined, "prepared") ?? .none
           return (glue, table, try ScriptDeclaration(examined, in: runtime, source))
         })
     }
   }
 
+  /// Calls a function of `loading.lua`.
+  private static func callLoading(
+    _ name: String, _ runtime: ScriptRuntime, _ arguments: (inout LuaPack) -> Void
+  ) throws(LuaError) -> LuaRef {
+    let table = try runtime.chunk("loading")
+    defer { runtime.vm.release(table) }
+    guard let function = runtime.vm.field(table, name) else {
+      throw LuaError(kind: .runtime, message: "loading.\(name) is missing")
+    }
+    defer { runtime.vm.release(function) }
+    return try runtime.vm.callNowRef(function, arguments)
+  }
+
   private static func arguments(
-    _ runtime: ScriptRuntime, _ glue: Glue, _ table: LuaRef, _ given: [String: LuaValue], _ source: ScriptSource
+    _ runtime: ScriptRuntime, _ table: LuaRef, _ given: [String: LuaValue], _ source: ScriptSource
   ) throws(ScriptError) -> LuaRef {
     let values = LuaTable(fields: given.keys.sorted().map { LuaField(key: LuaValue($0), value: given[$0]!) })
     do {
-      return try runtime.vm.callNowRef(glue.arguments) { pack in
+      return try callLoading("arguments", runtime) { pack in
         pack.ref(table)
         pack.value(.table(values))
       }

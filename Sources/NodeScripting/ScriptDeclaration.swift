@@ -45,7 +45,7 @@ public struct ScriptDeclaration: Sendable {
   /// Every mistake found; empty: it can run.
   public private(set) var problems: [ScriptProblem] = []
 
-  /// - Parameter examined: what `glue.examine` made of the script's table.
+  /// - Parameter examined: what `loading.examine` made of the script's table.
   init(_ examined: LuaRef, in runtime: ScriptRuntime, _ source: ScriptSource) throws(ScriptError) {
     func plain(_ name: String) throws(LuaError) -> LuaTable {
       guard let ref = runtime.vm.field(examined, name) else { return LuaTable() }

@@ -34,10 +34,11 @@ import Testing
       return keys(names)
     end
     local function methods(of) return members(of, true) end
-    local function upvalue(fn, wanted)
+    -- The shipped Lua keeps no names of its locals, so a table behind a function is known by what it has.
+    local function upvalue(fn, with)
       for i = 1, 99 do
         local name, value = debug.getupvalue(fn, i)
-        if name == wanted then return value end
+        if type(value) == "table" and rawget(value, with) then return value end
         if not name then return {} end
       end
     end
@@ -57,6 +58,8 @@ import Testing
       end,
       calls = {
         look = function(node, what, address)
+          -- The node's methods come in groups, with the first use of one of them; its configuration too.
+          local _ = node.spawn, node.sleep, node.stats, node.config
           if what == "module" then return keys(require(address)) end
           if what == "mistake" then
             local _, problem = pcall(function() return require(address).zzzzzz end)
@@ -69,7 +72,7 @@ import Testing
           if what == "heuristics" then return keys(node:heuristics()) end
           if what == "queue" then return methods(node:queue()) end
           if what == "timer" then return methods(node:after(0, print)) end
-          if what == "task" then return keys(upvalue(debug.getmetatable(node:spawn(print)).__index, "methods")) end
+          if what == "task" then return keys(upvalue(debug.getmetatable(node:spawn(print)).__index, "join")) end
           local conn = assert(node:connect(address))
           if what == "conn fields" then return members(conn, false) end
           if what == "conn" then return methods(conn) end

@@ -55,7 +55,10 @@ package final class ScriptHooks: NodeHooks {
       glue.start, .initialise, arguments: { $0.ref(handle) },
       completion: { [self] _, outcome in
         switch outcome {
-        case .finished: completion(.success(()))
+        case .finished:
+          // What loading the script took is garbage now, and of an idle node nothing else would ever free it.
+          runtime.vm.collect()
+          completion(.success(()))
         case .failed(let error):
           count(error)
           completion(.failure(NodeError(code: error.code == .budget ? .budget : .script, message: "\(error)", cause: error)))

@@ -8,7 +8,7 @@ enum HostNode {
     dialling + [
       ("listen", listen), ("stop_listening", stopListening), ("address", address), ("disconnect", disconnect),
       ("connections", connections), ("connection", connection), ("counts", counts), ("broadcast", broadcast),
-      ("stats", stats), ("heuristics", heuristics), ("call", call), ("shut_down", shutDown),
+      ("stats", stats), ("heuristics", heuristics), ("config", config), ("call", call), ("shut_down", shutDown),
     ]
 
   /// The hooks whose node is meant, or the verdict that says there is none.
@@ -162,6 +162,14 @@ enum HostNode {
     let call = LuaCall(state)
     guard let hooks = hooks(call) else { return noNode(call) }
     let value = hooks.node.heuristics.asLuaValue
+    return call.returns { $0.value(value) }
+  }
+
+  /// config() → the settings the node runs with
+  private static let config: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let hooks = hooks(call) else { return noNode(call) }
+    let value = hooks.script.configuration.asLuaValue
     return call.returns { $0.value(value) }
   }
 

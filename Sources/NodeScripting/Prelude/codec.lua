@@ -1,19 +1,38 @@
--- `moonpeer.codec`: how messages stand in the stream of bytes, in both directions.
+-- `moonpeer.codec`: how messages stand in the stream of bytes, in both directions. Each maker is loaded with the chunk it
+-- stands in when it is first used.
 local host = ...
-local base, native = host.lib.codec_base, host.lib.codec_native
-local composed, records = host.lib.codec_composed, host.lib.codec_records
+local lib = host.lib
+local error, find, pairs, rawset, setmetatable = error, string.find, pairs, rawset, setmetatable
+local gmatch, next, tostring = string.gmatch, next, tostring
 
-return {
-  bytes = native.bytes,
-  lines = native.lines,
-  length_prefixed = native.length_prefixed,
-  fixed = native.fixed,
-  packed = records.packed,
-  struct = records.struct,
-  union = host.lib.codec_union.union,
-  map = composed.map,
-  framed = composed.framed,
-  custom = composed.custom,
-  invalid = base.invalid,
-  is_codec = base.is_codec,
+local homes = {
+  codec_base = " invalid is_codec ",
+  codec_native = " bytes fixed length_prefixed lines ",
+  codec_composed = " custom framed map ",
+  codec_records = " packed struct ",
+  codec_union = " union ",
 }
+
+local Module = {}
+
+local function load_all(codec)
+  for home, names in pairs(homes) do
+    for name in gmatch(names, "%S+") do rawset(codec, name, lib[home][name]) end
+  end
+  return codec
+end
+
+function Module.__index(codec, key)
+  for home, names in pairs(homes) do
+    if find(names, " " .. tostring(key) .. " ", 1, true) then
+      local value = lib[home][key]
+      rawset(codec, key, value)
+      return value
+    end
+  end
+  error(lib.text.no_name("moonpeer.codec", load_all(codec), key), 2)
+end
+
+function Module.__pairs(codec) return next, load_all(codec) end
+
+return setmetatable({}, Module)

@@ -9,7 +9,7 @@ local M = {}
 
 -- What string.pack has against a value, in our words: `(number expected, got nil)` and the like.
 local function complaint(cause)
-  return match(cause, "%((.-)%)$") or match(cause, "^[^:]*:%d+: (.*)$") or cause
+  return match(cause, "%((.-)%)$") or match(cause, "^[^:]*:%-?%d+: (.*)$") or cause
 end
 
 -- The values of a record that is all of `bytes`.

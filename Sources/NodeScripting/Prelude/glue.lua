@@ -1,39 +1,19 @@
 -- Between a loaded script and the engine's hooks: the handles, the order of the hooks around a codec, calls.
--- `host.lib` holds the other shipped chunks, each loaded when it is first asked for.
 local host = ...
 local lib = host.lib
 local text, new_error = lib.text, host.error.new
-local error, ipairs, setmetatable, type = error, ipairs, setmetatable, type
+local error, setmetatable, type = error, setmetatable, type
 
 local M = {}
 local script, node
 local bindings = setmetatable({}, { __mode = "k" }) -- codec → binding, made once
 local fallback
 
--- What a script's table declares: { prepared, outline (plain), problems }.
-function M.examine(value)
-  local prepared, problems = lib.script.prepare(value)
-  local outline = {}
-  if prepared then
-    local timers = {}
-    for i, timer in ipairs(prepared.timers) do timers[i] = timer.name end
-    outline = { name = prepared.name, version = prepared.version, hooks = prepared.hooks, args = prepared.args,
-      codec = prepared.codec and type(prepared.codec), calls = text.sorted_keys(prepared.calls), timers = timers,
-      config = prepared.config }
-  end
-  return { prepared = prepared, outline = outline, problems = problems }
-end
-
-function M.arguments(prepared, given)
-  local values, problems = lib.args.resolve(prepared.args, given)
-  if problems[1] then error(problems[1].message, 0) end
-  return values
-end
-
--- The node's own handle. One per VM.
-function M.make_node(fields, config, prepared)
+-- The node's own handle. One per VM. What loading the script took is not needed any more.
+function M.make_node(fields, prepared)
   script = prepared
-  node = lib.node.make(fields, config, prepared)
+  node = lib.node.make(fields, prepared)
+  host.forget("loading", "script", "args", "text", "codec_native")
   return node
 end
 
@@ -75,7 +55,7 @@ end
 
 function M.start(handle)
   if script.init then script.init(handle, handle.args) end
-  lib.node.start_timers(handle, script.timers)
+  if script.timers[1] then lib.node_time.start_timers(handle, script.timers) end
 end
 
 -- A call from outside: another script, a scenario, Swift.

@@ -3,4 +3,6 @@
 local host = ...
 local decoder, encoder, marks = host.lib.json_decode, host.lib.json_encode, host.lib.json_marks
 
-return { decode = decoder.decode, encode = encoder.encode, null = marks.null, array = marks.array }
+return host.lib.text.module("moonpeer.json", {
+  decode = decoder.decode, encode = encoder.encode, null = marks.null, array = marks.array,
+})

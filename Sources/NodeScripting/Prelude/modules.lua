@@ -1,9 +1,13 @@
--- `require` that may wait: a module's top level runs in the task that asks for it first; others wait for it.
+-- The files that `require` loads, which may wait: a module's top level runs in the task that asks for it first; others
+-- wait for it.
+--
+-- require(name) → the module's value; `name` with dots. Blames the caller's caller.
 local host = ...
 local text = host.lib.text
-local getmetatable, setmetatable, type = getmetatable, setmetatable, type
+local ipairs, setmetatable = ipairs, setmetatable
 local current_task, park, wake = host.task.current, host.task.park, host.task.wake
 
+local M = {}
 local loaded, loading = {}, {}
 local innermost = {} -- task → the module whose top level it is running
 local awaited = {} -- task → the module of another task it waits for
@@ -63,35 +67,19 @@ local function await(name, task)
   while loading[name] == which do park() end
 end
 
--- A name that a shipped module lacks is a mistake, found where it is made and not where the nil is called.
-local function guarded(name, module)
-  if type(module) ~= "table" or getmetatable(module) ~= nil then return module end
-  return setmetatable(module, {
-    __index = function(_, key)
-      error(("%s has no %s%s"):format(name, text.got(key), (text.hint(key, text.sorted_keys(module)))), 2)
-    end,
-  })
-end
-
-return function(name)
-  text.check(name, "string", "require: a module's name", 2)
-  -- "lib/frames" and "lib.frames" are one file, and one module.
-  name = name:gsub("/", ".")
+function M.require(name)
   local value = loaded[name]
   if value ~= nil then return value end
-  value = host.module.shipped(name)
-  if value ~= nil then
-    loaded[name] = guarded(name, value)
-    return value
-  end
   local task = current_task()
   while loading[name] do
     local circle = circle_through(name, task)
     if circle then
-      text.fail("load", "modules require each other in a circle: " .. table.concat(circle, " -> ") .. " -> " .. name, 2)
+      text.fail("load", "modules require each other in a circle: " .. table.concat(circle, " -> ") .. " -> " .. name, 3)
     end
     await(name, task)
     if loaded[name] ~= nil then return loaded[name] end
   end
   return run_top_level(name, task)
 end
+
+return M

@@ -1,22 +1,15 @@
--- The node's network calls, without the `node` argument: node.lua adds it.
+-- The node's network calls, written without the `node` argument: what stands around them at the end takes it.
 local host = ...
-local text, conns, base = host.lib.text, host.lib.conn, host.lib.codec_base
-local error, ipairs, pcall, type = error, ipairs, pcall, type
+local text, conns, base, check = host.lib.text, host.lib.conn, host.lib.codec_base, host.lib.node.check
+local error, ipairs, pairs, pcall, type = error, ipairs, pairs, pcall, type
 local native, try_send = host.node, host.conn.try_send
 
-local M = { methods = {}, address = native.address }
-local methods = M.methods
--- The codec of all connections, where the script has one for all.
-local shared_codec
+local methods = {}
+-- The codec of all connections, where the script has one for all. Without a codec messages are bytes.
+local shared_codec = host.lib.node.script().codec or {}
+if type(shared_codec) == "function" then shared_codec = nil end
 
-function M.prepare(prepared)
-  shared_codec = nil
-  if not prepared then return end
-  -- Without a codec messages are bytes.
-  if prepared.codec == nil or base.is_codec(prepared.codec) then shared_codec = prepared.codec or {} end
-end
-
--- node.lua's wrapper leaves by a tail call, so error levels are what they look like.
+-- The wrappers leave by a tail call, so error levels are what they look like.
 
 local function address_of(value, what)
   if type(value) == "string" then return value end
@@ -160,4 +153,12 @@ function methods.shut_down()
   return native.shut_down()
 end
 
-return M
+local on_the_node = {}
+for name, method in pairs(methods) do
+  on_the_node[name] = function(node, ...)
+    check(node, name)
+    return method(...)
+  end
+end
+
+return { methods = on_the_node }

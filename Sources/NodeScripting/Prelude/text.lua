@@ -60,7 +60,7 @@ end
 -- The words of an error that a native raised, without the place inside our own chunk.
 function M.words(cause)
   local text = tostring(type(cause) == "table" and cause.message or cause)
-  return match(text, "^moonpeer[%w_./]*:%d+: (.*)$") or text
+  return match(text, "^moonpeer[%w_./]*:%-?%d+: (.*)$") or text
 end
 
 function M.duration(value, what, level)
@@ -90,19 +90,29 @@ function M.optional(value, expected, what, level)
   return value
 end
 
--- The message with the blamed place in front; past our own frames, which a tail call of the author's can bring near.
+-- The message with the blamed place in front; past our own frames, which a tail call of the author's can bring near:
+-- compiled as they ship they have no lines, so no place either.
 function M.placed(message, level)
-  local _, placed
   for i = level + 2, level + 12 do
-    _, placed = pcall(error, message, i)
-    if not match(placed, "^moonpeer%.") then break end
+    local _, placed = pcall(error, message, i)
+    if placed ~= message and not match(placed, "^moonpeer%.") then return placed end
   end
-  return placed
+  return message
 end
 
 -- Raises an error table of that kind; its message starts with the blamed place, as that of error(text, level) does.
 function M.fail(kind, message, level)
   error(host.error.new(kind, M.placed(message, level + 1)), 0)
+end
+
+-- What is said about a name that a shipped module lacks.
+function M.no_name(module, table, key)
+  return format("%s has no %s%s", module, M.got(key), (M.hint(key, M.sorted_keys(table))))
+end
+
+-- A shipped module's table: a name it lacks is a mistake, found where it is made and not where the nil is called.
+function M.module(name, table)
+  return setmetatable(table, { __index = function(_, key) error(M.no_name(name, table, key), 2) end })
 end
 
 -- Makes the method table of a handle complete: `fields` may be absent, any other name it lacks is a mistake.
@@ -125,7 +135,7 @@ function M.raise(cause, what, level)
     if not match(message, "^[^\n]-:%d+: ") then cause.message = M.placed(what .. ": " .. message, level + 1) end
   end
   if type(cause) ~= "string" or match(cause, "^[^\n]-:%d+: ") then error(cause, 0) end
-  error(what .. ": " .. cause, level + 1)
+  error(what .. ": " .. M.words(cause), level + 1)
 end
 
 return M

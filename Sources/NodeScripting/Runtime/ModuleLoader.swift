@@ -43,7 +43,7 @@ enum HostModule {
       let source = try runtime.modules.read(name)
       let chunk = try runtime.load(source)
       return call.returns { pack in
-        pack.ref(chunk)
+        pack.taken(chunk)
         pack.string(source.path)
       }
     } catch {
@@ -52,20 +52,19 @@ enum HostModule {
     }
   }
 
-  /// shipped(name) → the value of a module that comes with Moonpeer, or nil
+  /// shipped(name) → the node's handle, true for another module that comes with Moonpeer, or nil
   private static let shipped: LuaNative = { state in
     let call = LuaCall(state)
     let runtime = ScriptRuntime.of(call)
-    guard let name = call.string(1), name.hasPrefix("moonpeer.") else { return call.returns { $0.nil() } }
-    do throws(ScriptError) {
-      guard let value = try runtime.shippedModule(String(name.dropFirst("moonpeer.".count))) else {
-        let known = runtime.shippedNames.map { "moonpeer.\($0)" }
-        return call.blame("load", "there is no module \"\(name)\"; the shipped ones are \(known.joined(separator: ", "))")
-      }
-      return call.returns { $0.ref(value) }
-    } catch {
-      guard let location = error.location else { return call.blame("load", error.message) }
-      return call.raise("load", "\(location): \(error.message)")
+    guard let name = call.string(1), name.hasPrefix("moonpeer.") else { return call.none() }
+    let known = runtime.shippedNames.map { "moonpeer.\($0)" }
+    guard known.contains(name) else {
+      return call.blame("load", "there is no module \"\(name)\"; the shipped ones are \(known.joined(separator: ", "))")
     }
+    guard name == "moonpeer.node" else { return call.returnTrue() }
+    guard let hooks = runtime.hooks else {
+      return call.blame("load", "moonpeer.node is there once the node starts; require it in init or a hook")
+    }
+    return call.returns { $0.ref(hooks.nodeHandle) }
   }
 }

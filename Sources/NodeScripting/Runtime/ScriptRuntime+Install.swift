@@ -9,27 +9,18 @@ extension ScriptRuntime {
   func install() throws(ScriptError) {
     do throws(LuaError) {
       host = try vm.newTable()
-      let groups: [(String, [(String, LuaNative)])] = [
-        ("task", HostTask.natives), ("time", HostTime.natives), ("text", HostText.natives), ("log", HostLog.natives),
-        ("module", HostModule.natives), ("conn", HostConn.natives), ("node", HostNode.natives), ("lib", []),
-      ]
-      for (name, natives) in groups { try addNatives(name, natives) }
+      try addNatives("lib", [])
       try vm.setUnyielding(host)
       try vm.setNative(host, "chunk", HostModule.chunk)
-      let error = try chunk("error")
+      try vm.setNative(host, "native", HostModule.native)
+      let error = try load(shipped: "error")
       try vm.setField(host, "error") { $0.ref(error) }
-      // The other chunks are loaded when they are first asked for: a script pays for what it uses.
-      let lazily = try vm.load(
-        "local host = ... setmetatable(host.lib, { __index = function(lib, name) "
-          + "local value = host.chunk(name) rawset(lib, name, value) return value end })", chunkName: "=moonpeer.lib")
-      let host = host
-      _ = try vm.callNow(lazily) { $0.ref(host) }
-      vm.release(lazily)
+      library = try load(shipped: "lib")
+      let require = try load(shipped: "require")
       let globals = try vm.globals()
-      let require = try chunk("modules")
       try vm.setField(globals, "require") { $0.ref(require) }
       try vm.setNative(globals, "print", HostLog.print)
-      vm.release(globals)
+      for ref in [error, require, globals] { vm.release(ref) }
     } catch {
       throw ScriptError(error, code: .load)
     }
@@ -53,34 +44,19 @@ extension ScriptRuntime {
     extraModules.append(name)
   }
 
-  /// The value of a shipped chunk, run once.
+  /// The value of a shipped chunk that is a table, as `host.lib.<name>` has it; the caller releases it.
   package func chunk(_ name: String) throws(LuaError) -> LuaRef {
-    if let known = chunks[name] { return known }
-    guard let source = extraChunks[name] ?? Self.shipped[name] else {
-      throw LuaError(kind: .runtime, message: "there is no shipped chunk \"\(name)\"")
-    }
-    let function = try load(bytes: source, chunkName: "=moonpeer.\(name)")
-    defer { vm.release(function) }
-    let host = host
-    let value = try vm.callNowRef(function) { $0.ref(host) }
-    chunks[name] = value
-    return value
+    try vm.callNowRef(library) { $0.string(name) }
   }
 
-  /// A module a script requires by its public name; nil where there is none of that name.
-  func shippedModule(_ name: String) throws(ScriptError) -> LuaRef? {
-    if name == "node" {
-      guard let hooks else {
-        throw ScriptError(code: .load, message: "moonpeer.node is there once the node starts; require it in init or a hook")
-      }
-      return hooks.nodeHandle
+  /// Runs a shipped chunk, which gives its value anew.
+  fileprivate func load(shipped name: String) throws(LuaError) -> LuaRef {
+    guard let function = try ShippedLua.load(name, source: extraChunks[name], in: vm) else {
+      throw LuaError(kind: .runtime, message: "there is no shipped chunk \"\(name)\"")
     }
-    guard shippedNames.contains(name) else { return nil }
-    do {
-      return try chunk(name)
-    } catch {
-      throw ScriptError(error, code: .load)
-    }
+    defer { vm.release(function) }
+    let host = host
+    return try vm.callNowRef(function) { $0.ref(host) }
   }
 
   package func load(_ source: ScriptSource) throws(ScriptError) -> LuaRef {
@@ -113,49 +89,42 @@ extension ScriptRuntime {
     }
     return try result.get()
   }
-
-  private static let shipped: [String: [UInt8]] = [
-    "args": PackageResources.args_lua,
-    "codec": PackageResources.codec_lua,
-    "codec_base": PackageResources.codec_base_lua,
-    "codec_composed": PackageResources.codec_composed_lua,
-    "codec_format": PackageResources.codec_format_lua,
-    "codec_native": PackageResources.codec_native_lua,
-    "codec_records": PackageResources.codec_records_lua,
-    "codec_union": PackageResources.codec_union_lua,
-    "conn": PackageResources.conn_lua,
-    "dispatch": PackageResources.dispatch_lua,
-    "error": PackageResources.error_lua,
-    "glue": PackageResources.glue_lua,
-    "inbox": PackageResources.inbox_lua,
-    "json": PackageResources.json_lua,
-    "json_decode": PackageResources.json_decode_lua,
-    "json_encode": PackageResources.json_encode_lua,
-    "json_marks": PackageResources.json_marks_lua,
-    "log": PackageResources.log_lua,
-    "modules": PackageResources.modules_lua,
-    "node": PackageResources.node_lua,
-    "node_network": PackageResources.node_network_lua,
-    "queue": PackageResources.queue_lua,
-    "script": PackageResources.script_lua,
-    "tasks": PackageResources.tasks_lua,
-    "text": PackageResources.text_lua,
-    "timers": PackageResources.timers_lua,
-    "waiting": PackageResources.waiting_lua,
-  ]
 }
 
 extension HostModule {
-  /// chunk(name) → the value of a shipped chunk
+  /// chunk(name) → the value of a shipped chunk, which runs
   static let chunk: LuaNative = { state in
     let call = LuaCall(state)
+    let runtime = ScriptRuntime.of(call)
     do throws(LuaError) {
-      let value = try ScriptRuntime.of(call).chunk(call.string(1) ?? "")
-      return call.returns { $0.ref(value) }
+      let value = try runtime.load(shipped: call.string(1) ?? "")
+      return call.returns { $0.taken(value) }
     } catch {
       return call.raise("load", error.message)
     }
   }
+
+  /// native(table, group, name): puts that native there, if there is one
+  static let native: LuaNative = { state in
+    let call = LuaCall(state)
+    guard let group = call.string(2), let name = call.string(3),
+      let native = groups[group]?.first(where: { $0.0 == name })?.1
+    else { return call.none() }
+    let vm = ScriptRuntime.of(call).vm
+    guard let table = call.ref(1) else { return call.raise("load", "there is no memory for host.\(group).\(name)") }
+    defer { vm.release(table) }
+    do throws(LuaError) {
+      try vm.setNative(table, name, native)
+      return call.none()
+    } catch {
+      return call.raise("load", error.message)
+    }
+  }
+
+  private static let groups: [String: [(String, LuaNative)]] = [
+    "task": HostTask.natives, "time": HostTime.natives, "text": HostText.natives, "log": HostLog.natives,
+    "module": HostModule.natives, "conn": HostConn.natives, "node": HostNode.natives,
+  ]
 }
 
 extension HostLog {

@@ -20,9 +20,9 @@ package final class ScriptRuntime {
 
   var modules: ModuleLoader
   var generator: SeededGenerator
-  /// `host` as the shipped Lua sees it, and its chunks by name.
+  /// `host` as the shipped Lua sees it, and what gives its chunks by name (`lib.lua`).
   var host = LuaRef.none
-  var chunks: [String: LuaRef] = [:]
+  var library = LuaRef.none
   var extraChunks: [String: [UInt8]] = [:]
   var extraModules: [String] = []
   var timers = TimerTable()

@@ -50,4 +50,4 @@ function M.random(options)
     b = whole(options.seed or 0, "network.random: seed") }
 end
 
-return M
+return text.module("moonpeer.network", M)

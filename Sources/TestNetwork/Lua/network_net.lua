@@ -127,9 +127,13 @@ function methods.eventually(net, name, within, fn)
   return held
 end
 
+local M = {}
+
 -- A net for one run; `later(fn)` runs a function beside the scenario's body.
-return function(state)
+function M.make(state)
   local net = setmetatable({}, Net)
   states[net] = state
   return net
 end
+
+return M

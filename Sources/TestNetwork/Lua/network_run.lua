@@ -2,7 +2,7 @@
 -- first of them that fails is the scenario's failure.
 local host = ...
 local time, tasks, properties = host.time, host.lib.tasks, host.lib.network_properties
-local report, make_net = host.lib.network_report, host.lib.network_net
+local report, nets = host.lib.network_report, host.lib.network_net
 
 local M = {}
 
@@ -38,7 +38,7 @@ function M.run(index)
 
   function state.later(fn) state.delayed[#state.delayed + 1] = start(fn) end
 
-  local net = make_net(state)
+  local net = nets.make(state)
   body = start(function()
     scenario.fn(net)
     local i = 1
