@@ -4,8 +4,21 @@
 #include <string.h>
 
 // Where code stands, read from the stack alone: luaL_traceback makes Lua strings, which raises where memory ran out.
+// It is the author's code that is shown, and the functions of ours it called; not how ours got there.
 
 enum { FIRST_LEVELS = 10, LAST_LEVELS = 11 };
+
+static bool is_authors(lua_State *L, lua_Debug *info) {
+  lua_getinfo(L, "S", info);
+  return *info->what != 'C' && strncmp(info->source, "=moonpeer.", 10) != 0;
+}
+
+// Shipped Lua shows nothing of itself, and a C function only where the author called it.
+static bool is_shown(lua_State *L, int level, lua_Debug *info) {
+  lua_Debug caller;
+  if (is_authors(L, info)) return true;
+  return *info->what == 'C' && lua_getstack(L, level + 1, &caller) && is_authors(L, &caller);
+}
 
 static void line_of(lua_State *L, lua_Debug *info, clua_pack *text) {
   char line[256];
@@ -48,6 +61,7 @@ void clua_trace(lua_State *L, int level, clua_pack *text) {
   int depth = depth_of(L);
   bool is_long = depth - level > FIRST_LEVELS + LAST_LEVELS;
   clua_pack_text(text, "stack traceback:", 16);
+  size_t empty = text->count;
   for (int first = level; lua_getstack(L, level, &info); level++) {
     if (is_long && level - first == FIRST_LEVELS) {
       char line[64];
@@ -55,10 +69,11 @@ void clua_trace(lua_State *L, int level, clua_pack *text) {
       int count = snprintf(line, sizeof line, "\n\t...\t(skipping %d levels)", skipped);
       clua_pack_append(text, line, (size_t)count);
       level += skipped;
-      if (!lua_getstack(L, level, &info)) return;
+      if (!lua_getstack(L, level, &info)) break;
     }
-    line_of(L, &info, text);
+    if (is_shown(L, level, &info)) line_of(L, &info, text);
   }
+  if (text->count == empty) clua_pack_clear(text);
 }
 
 // `file:line: ` of the first level at or above `level` that is the author's: Lua code with a line, past C functions and

@@ -28,6 +28,17 @@ struct ErrorTests {
     }
   }
 
+  @Test func `A traceback shows the author's code and what it called, not what is shipped`() throws {
+    let machine = try Machine()
+    let shipped = try machine.vm.load(
+      "function inner() error('wrong') end function outer(f) f() end function tail() return inner() end",
+      chunkName: "=moonpeer.wrapper")
+    _ = try machine.vm.callNow(shipped)
+    machine.vm.release(shipped)
+    let call = try #require(machine.failure("local function mine() tail() end\nouter(mine)"))
+    #expect(call.traceback == "stack traceback:\n\ttest.lua:1: in local 'f'\n\ttest.lua:2: in main chunk")
+  }
+
   @Test func `A long stack is shown by its ends`() throws {
     for error in try failures("local function f(n) if n == 0 then error('deep') end f(n - 1) return 1 end f(5000)") {
       #expect(error.traceback?.contains("(skipping ") == true)
