@@ -53,7 +53,7 @@ extension ScenarioFailure {
     let fields = error.value?.table
     let isExpectation = error.kind == "expectation"
     self.init(
-      message: fields?["message"].text ?? error.message,
+      message: fields?["where"].text == nil ? error.message : fields?["message"].text ?? error.message,
       location: (fields?["where"].text ?? error.location).map { wholePlace($0, in: path) },
       traceback: isExpectation ? nil : fields?["traceback"].text ?? error.traceback, log: [])
   }

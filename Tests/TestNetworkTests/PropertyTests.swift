@@ -31,6 +31,26 @@ import Testing
     #expect(result.duration < .seconds(20))
   }
 
+  @Test(arguments: [
+    "while true do end", "net:always('x', function() while true do end end) net:sleep('30s')",
+    "net:at('1ms', function() while true do end end) net:sleep('30s')",
+  ])
+  func `An endless loop ends the scenario, and says where it was`(body: String) async throws {
+    let failure = try #require(try await runScenario(body).failure)
+    #expect(failure.message == "ran longer than script_time without waiting")
+    #expect(failure.location?.hasSuffix("scenario.lua:3") == true)
+  }
+
+  @Test(arguments: ["error('wrong')", "net:connect(net:nodes(2, 'echo.lua'), network.ring())", "net:nod()"])
+  func `A mistake names its place once, and its traceback is the author's code`(body: String) async throws {
+    let failure = try #require(try await runScenario(body).failure)
+    #expect(!failure.message.contains("scenario.lua:3"))
+    #expect(failure.location?.hasSuffix("scenario.lua:3") == true)
+    let traceback = try #require(failure.traceback)
+    #expect(traceback.hasPrefix("stack traceback:\n\t"))
+    #expect(traceback.contains("scenario.lua:3: in") && !traceback.contains("moonpeer.") && !traceback.contains("in ?"))
+  }
+
   @Test func `A sometimes that never holds fails at the end`() async throws {
     let result = try await runScenario(#"net:sometimes("never", function() return false end)"#)
     #expect(result.failure?.message.hasPrefix("sometimes \"never\" never held (") == true)

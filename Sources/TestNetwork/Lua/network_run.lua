@@ -26,13 +26,24 @@ function M.run(index)
   local state = { properties = properties.new(), started = time.now(), delayed = {} }
   local body
 
+  local function fail(failure)
+    if state.failure then return end
+    state.failure = failure
+    body:cancel()
+  end
+
   -- A task whose failure, if it is the first, is the scenario's and ends the body.
   local function start(fn, ...)
     return tasks.spawn(function(...)
-      local is_done, failure = report.guard(fn, ...)
-      if is_done or state.failure then return end
-      state.failure = failure
-      body:cancel()
+      local work <close> = tasks.spawn(function(...)
+        local is_done, failure = report.guard(fn, ...)
+        if is_done then return end
+        -- A run over its budget ends with a mark of the host's, which has to go on: it is an error for who joins.
+        if type(failure) == "userdata" then error(failure, 0) end
+        fail(failure)
+      end, ...)
+      local is_done, problem = pcall(work.join, work)
+      if not is_done and problem.kind == "budget" then fail(problem) end
     end, ...)
   end
 
