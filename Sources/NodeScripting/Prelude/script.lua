@@ -71,9 +71,10 @@ local function check_timer(name, entry, add)
   for _, key in ipairs { "every", "jitter" } do
     local value = entry[key]
     if value ~= nil then
-      local ok, seconds = pcall(host.text.duration, value, where .. "." .. key)
+      local what = where .. "." .. key
+      local ok, seconds = pcall(host.text.duration, value, what)
       if ok then made[key] = seconds
-      else add(where .. "." .. key, (text.words(seconds):gsub("^" .. where:gsub("%p", "%%%0") .. "%.%a+: ", ""))) end
+      else add(what, text.words(seconds, what):sub(#what + 3)) end
       if ok and key == "every" and seconds <= 0 then add(where .. ".every", "must be more than 0") end
     elseif key == "every" then
       add(where .. ".every", "is missing: how often it runs, as in every = \"5s\"")

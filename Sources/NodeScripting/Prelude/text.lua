@@ -3,7 +3,7 @@
 local host = ...
 local error, type, pairs, ipairs, pcall, tostring = error, type, pairs, ipairs, pcall, tostring
 local getmetatable, setmetatable = getmetatable, setmetatable
-local format, match = string.format, string.match
+local format, match, find, sub = string.format, string.match, string.find, string.sub
 local sort, concat = table.sort, table.concat
 local math_type, huge = math.type, math.huge
 
@@ -57,23 +57,24 @@ function M.options(value, what, names, level)
   return value
 end
 
--- The words of an error that a native raised, without the place inside our own chunk.
-function M.words(cause)
+-- The words of an error that a native raised about `what`, without the place it put in front.
+function M.words(cause, what)
   local text = tostring(type(cause) == "table" and cause.message or cause)
-  return match(text, "^moonpeer[%w_./]*:%-?%d+: (.*)$") or text
+  local start = find(text, what .. ": ", 1, true)
+  return start and sub(text, start) or text
 end
 
 function M.duration(value, what, level)
   if type(value) == "number" and value >= 0 and value < huge then return value end
   local ok, seconds = pcall(host.text.duration, value, what)
-  if not ok then error(M.words(seconds), level + 1) end
+  if not ok then error(M.words(seconds, what), level + 1) end
   return seconds
 end
 
 function M.size(value, what, level)
   if math_type(value) == "integer" and value >= 0 then return value end
   local ok, bytes = pcall(host.text.size, value, what)
-  if not ok then error(M.words(bytes), level + 1) end
+  if not ok then error(M.words(bytes, what), level + 1) end
   return bytes
 end
 
