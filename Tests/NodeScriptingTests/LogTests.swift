@@ -69,7 +69,7 @@ import Testing
       #expect(line.metadata["peer"]?.hasPrefix("127.0.0.1:") == true)
       #expect(line.metadata["node"] == "server")
     }
-    #expect(recorder.lines(with: "printed\t5\tnil").first?.level == .info)
+    #expect(recorder.lines(with: "printed 5 nil").first?.level == .info)
   }
 
   @Test func `Wrong uses name themselves`() async throws {

@@ -135,7 +135,7 @@ extension HostLog {
       let place = Int32(index) + 1
       return (try? call.plain(place).description) ?? call.typeName(place)
     }
-    ScriptRuntime.of(call).logger.info("\(parts.joined(separator: "\t"))")
+    ScriptRuntime.of(call).logger.info("\(parts.joined(separator: " "))")
     return call.none()
   }
 }
