@@ -34,7 +34,8 @@ struct CommandLineRun {
     var message = Moonpeer.fullMessage(for: error)
     if message.hasPrefix("Error: ") { message = "moonpeer: " + message.dropFirst(7) }
     if status != ExitStatus.success.rawValue {
-      Output.error.tell(message + "\n")
+      // A bare exit status comes without words: all has been said.
+      if !message.isEmpty { Output.error.tell(message + "\n") }
     } else if !message.isEmpty {
       do throws(CommandFailure) { try Output.standard.write(message + "\n") } catch { error.leave() }
     }

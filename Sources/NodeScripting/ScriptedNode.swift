@@ -81,7 +81,7 @@ public final class ScriptedNode: Sendable {
         guard directory.insert(scripted) else {
           hooks.value.stopped()
           throw ScriptError(
-            code: .configuration, message: "a node named \"\(node.name)\" runs already; give this one another --name")
+            code: .configuration, message: "a node named \"\(node.name)\" runs already; give this one another name")
         }
         // A node may end itself.
         hooks.value.onStopped = { [weak scripted] in scripted.map { directory.remove($0) } }

@@ -113,7 +113,7 @@ import Testing
       let first = try await nodes.start(adder, name: "anna")
       let taken = await failure { _ = try await nodes.load("return {}", name: "anna") }
       #expect(taken?.code == .configuration)
-      #expect(taken?.message == "a node named \"anna\" runs already; give this one another --name")
+      #expect(taken?.message == "a node named \"anna\" runs already; give this one another name")
       try await first.lua("node:shut_down()")
       try await eventually("the name is free") { nodes.directory.names.isEmpty }
       let second = try await nodes.start("return { calls = { who = function() return 'second' end } }", name: "anna")

@@ -42,7 +42,7 @@ struct CheckCommand: AsyncParsableCommand {
           continue
         }
         let failure = CommandFailure(error)
-        Output.error.tell(failure.message + "\n")
+        Output.error.tell((failure.status == .missingInput ? "moonpeer: " : "") + failure.message + "\n")
         if worst != .missingInput { worst = failure.status }
         continue
       }

@@ -28,7 +28,8 @@ struct DeclarationReport {
     add("config", declaration.configuration.map { "\($0.key) = \(Self.text($0.value))" }.joined(separator: ", "))
     let width = declaration.arguments.map(\.name.count).max() ?? 0
     for (index, argument) in declaration.arguments.enumerated() {
-      let value = Self.text(argument.defaultValue).map { "default \($0)" } ?? "no default"
+      let unit = argument.type == "duration" ? " s" : ""
+      let value = Self.text(argument.defaultValue).map { "default \($0)\(unit)" } ?? "no default"
       let help = argument.help.map { " — \($0)" } ?? ""
       let text = "\(Self.padded(argument.name, to: width))  \(argument.type), \(value)\(help)"
       lines.append("  " + Self.padded(index == 0 ? "args" : "", to: 9) + " " + Printable.text(text))

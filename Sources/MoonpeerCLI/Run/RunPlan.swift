@@ -90,9 +90,10 @@ struct RunPlan: Sendable {
     }
     for (address, count) in owners.sorted(by: { "\($0.key)" < "\($1.key)" }) where count > 1 {
       let share = address.port == nil ? "" : ", or let them share it with --reuse-port"
+      let own = declarations.count == 1 ? "" : ", or say in each script's config where it listens"
       throw CommandFailure(
         .usage,
-        "\(count) nodes cannot all listen on \(address); leave --listen out or give port 0, so that each gets a port of its own\(share)"
+        "\(count) nodes cannot all listen on \(address); leave --listen out or give port 0, so that each gets a port of its own\(share)\(own)"
       )
     }
   }
