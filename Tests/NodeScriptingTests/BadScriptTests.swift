@@ -28,6 +28,7 @@ import Testing
     ("return {\n config = 5 }", "bad.lua:2", "config: must be a table, got integer 5"),
     ("return {\n config = { name = print } }", "bad.lua:2", "config.name: must be a text, a number, true, false or a list, got a function"),
     ("return {\n args = { f = print } }", "bad.lua:2", "args.f: a default cannot be a function"),
+    ("return {\n args = { f = { typ = \"integer\" } } }", "bad.lua:2", "args.f: unknown key string \"typ\"; did you mean \"type\"?"),
     ("return {\n timers = { tick = {\n run = print } } }", "bad.lua:2", "timers.tick.every: is missing"),
     ("return {\n calls = { ask = 1 } }", "bad.lua:2", "calls.ask: must be a function, got integer 1"),
     ("return {\n save = print }", "bad.lua:2", "save: is not in this version"),

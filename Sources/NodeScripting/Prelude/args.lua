@@ -62,10 +62,15 @@ end
 
 local option_names = { "default", "type", "help" }
 
+-- A misspelt one counts: it would make a plain table of what was meant as a declaration.
 local function is_options(value)
   if type(value) ~= "table" then return false end
   for _, name in ipairs(option_names) do
     if value[name] ~= nil then return true end
+  end
+  for _, key in ipairs(text.sorted_keys(value)) do
+    local _, nearest = text.hint(key, option_names)
+    if nearest then return true end
   end
   return false
 end
