@@ -60,6 +60,9 @@ public final class EpollLoop: @unchecked Sendable {
   }
 
   deinit {
+    // Not before: other threads may still wake a loop that has ended.
+    Glibc.close(epoll)
+    Glibc.close(wakeUp)
     readBuffer.deallocate()
     events.deallocate()
   }
@@ -211,8 +214,8 @@ public final class EpollLoop: @unchecked Sendable {
     for _ in 0..<100 { runJobs() }
     timers.removeAll()
     againSources = []
-    Glibc.close(epoll)
-    Glibc.close(wakeUp)
+    // The number may be another thread's one day.
+    thread.store(0, ordering: .relaxed)
     for action in whenStopped { action() }
     whenStopped = []
   }

@@ -1,0 +1,49 @@
+import Logging
+import NodeCore
+import Testing
+
+@testable import NodeEngine
+
+/// Loops that end, and what was on them.
+@Suite struct EpollLoopsTests {
+  private func node(_ logic: Recorder, on loops: EpollLoops) async throws -> Node {
+    var logger = Logger(label: "test")
+    logger.logLevel = .critical
+    let node = try Node(configuration: NodeConfiguration(), environment: .sockets(on: loops, logger: logger)) {
+      SwiftHooks(logic, node: $0)
+    }
+    try await node.start()
+    return node
+  }
+
+  @Test func `Nodes are spread over the loops, and two on one loop talk to each other`() async throws {
+    let loops = EpollLoops(count: 2)
+    #expect(loops.next() !== loops.next())
+    for count in 1...2 {
+      let own = EpollLoops(count: count)
+      let first = try await node(Echo(), on: own)
+      let recorder = Recorder()
+      let second = try await node(recorder, on: own)
+      let connection = try await second.connect(to: await first.address!)
+      try await second.send([1, 2, 3], to: connection.id)
+      try await eventually("the answer") { recorder.messages == [[1, 2, 3]] }
+      await first.shutDown()
+      await second.shutDown()
+      await own.shutDown()
+    }
+    await loops.shutDown()
+  }
+
+  @Test func `A loop that ends takes its sockets with it`() async throws {
+    let loops = EpollLoops(count: 1)
+    let recorder = Recorder()
+    let node = try await node(recorder, on: loops)
+    let address = await node.address!
+    let raw = try RawSocket(to: address)
+    try await eventually("it is there") { await node.counts.connected == 1 }
+    await loops.shutDown()
+    _ = try await raw.receiveRest()
+    #expect(recorder.reasons == [.shutdown])
+    #expect(throws: SocketFailure.self) { try RawSocket(to: address) }
+  }
+}
