@@ -48,6 +48,9 @@ struct Dialer: ParsableCommand {
   private func dial(_ index: Int) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { throw BenchError("socket: \(String(cString: strerror(errno)))") }
+    // The port is chosen with the peer in mind then: those that still wait for their end elsewhere (TIME_WAIT) may be reused.
+    var isLate: Int32 = 1
+    setsockopt(descriptor, Int32(IPPROTO_IP), 24 /* IP_BIND_ADDRESS_NO_PORT */, &isLate, socklen_t(MemoryLayout<Int32>.size))
     var local = address(host: 0x7F00_0001 + UInt32(index / 20_000), port: 0)
     var remote = address(host: 0x7F00_0001, port: UInt16(port))
     let size = socklen_t(MemoryLayout<sockaddr_in>.size)
