@@ -24,6 +24,19 @@ import Testing
         """)
   }
 
+  @Test(arguments: ["conn:receive()", "pcall(conn.receive, conn)", "pcall(conn.read, conn, 1)", "conn:send('x')"])
+  func `A session that takes no notice of the end is ended, for as long as it may run`(ask: String) async throws {
+    try await withNodes { nodes in
+      let server = try await nodes.start(
+        """
+        return { config = { script_time = "1h" }, codec = require "moonpeer.codec".lines(),
+          session = function(node, conn) while true do \(ask) end end }
+        """)
+      try RawClient(try #require(await server.node.address)).close()
+      try await eventually("it is over") { try await server.lua("return node:heuristics().budget_kills == 1 and node:counts().connected == 0") == .boolean(true) }
+    }
+  }
+
   @Test func `receive gives up after its time, and the message that comes later is not lost`() async throws {
     try await inNode(
       Self.stream + """

@@ -11,11 +11,16 @@ extension HostConn {
   /// next_message(conn) → the next whole message's bytes, or nil
   private static let nextMessage: LuaNative = { state in
     let call = LuaCall(state)
-    guard let side = ConnectionScript.of(call) else { return call.returns { $0.nil() } }
+    guard let side = ConnectionScript.of(call) else {
+      ScriptRuntime.of(call).noteFutileWait()
+      return call.returns { $0.nil() }
+    }
     guard !side.connection.hasReader else { return HostConn.secondReader(call, "receive") }
     switch side.connection.inbound.nextMessage() {
     case .message(let bytes): return call.returnBytes(bytes)
-    case .needMore: return call.returns { $0.nil() }
+    case .needMore:
+      if !side.connection.isOpen || side.connection.hasEnded { side.runtime.noteFutileWait() }
+      return call.returns { $0.nil() }
     case .invalid(let message):
       side.connection.failDecoding(message)
       return call.raise("decode", message)
@@ -26,6 +31,7 @@ extension HostConn {
   private static let view: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else {
+      ScriptRuntime.of(call).noteFutileWait()
       return call.returns { pack in
         pack.nil()
         pack.integer(0)

@@ -82,6 +82,7 @@ extension HostConn {
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else {
       guard call.isTable(1) else { return notLive(call, "receive") }
+      ScriptRuntime.of(call).noteFutileWait()
       return call.returns { pack in
         pack.nil()
         pack.string("closed")
@@ -138,7 +139,7 @@ extension HostConn {
       return verdict
     case .refused(let kind, let message): return call.raise(kind, "conn:\(name): \(message)")
     case .more(let total):
-      guard !inbound.isEnded, connection.isOpen else { return call.raise("closed", "the connection is closed") }
+      guard !inbound.isEnded, connection.isOpen else { return closed(call) }
       return side.runtime.park(call, "conn:\(name)") { wait in
         let pending = PendingRead(connection, name, attempt)
         pending.start(wait, total)

@@ -66,7 +66,7 @@ extension HostConn {
     let name = framed ? "send" : "write"
     switch outcome {
     case .queued: return call.returnTrue()
-    case .closed: return framed ? failed(call, "closed") : call.raise("closed", "the connection is closed")
+    case .closed: return framed ? closed(call, name) : closed(call)
     case .refused(let why): return refused(call, name, why)
     case .wait, .full:
       // The string may be collected while its sender waits, so the waiting send keeps a copy.
@@ -86,7 +86,9 @@ extension HostConn {
   }
 
   private static func closed(_ call: LuaCall, _ name: String) -> Int32 {
-    call.isTable(1) ? failed(call, "closed") : notLive(call, name)
+    guard call.isTable(1) else { return notLive(call, name) }
+    ScriptRuntime.of(call).noteFutileWait()
+    return failed(call, "closed")
   }
 
   private static func wrongType(_ call: LuaCall, _ name: String) -> Int32 {

@@ -126,9 +126,14 @@ enum HostConn {
     call.isTable(1) ? answer(call) : notLive(call, name)
   }
 
+  static func closed(_ call: LuaCall) -> Int32 {
+    ScriptRuntime.of(call).noteFutileWait()
+    return call.raise("closed", "the connection is closed")
+  }
+
   /// What a native says when its first argument is no live handle.
   static func notLive(_ call: LuaCall, _ name: String) -> Int32 {
-    if call.isTable(1) { return call.raise("closed", "the connection is closed") }
+    if call.isTable(1) { return closed(call) }
     return call.raise("usage", "conn:\(name): call it with a colon, on a conn; got \(call.typeName(1))")
   }
 }

@@ -172,7 +172,14 @@ package final class ScriptRuntime {
     return call.park()
   }
 
-  /// A loop around a `pcall` would swallow the end for all of the run's budget, and a thousand of them a thousand times.
+  /// The running run asked something of a connection that is over: if that is its own, it should know by now.
+  func noteFutileWait() {
+    guard let task = current else { return }
+    let isOver = task.connection.map { $0.isForgotten || !$0.connection.isOpen || $0.connection.hasEnded } ?? false
+    if task.isEnding || isOver { refuseWait(of: task) }
+  }
+
+  /// A loop that takes no notice of the end would go on for all of the run's budget, and a thousand of them a thousand times.
   private func refuseWait(of task: ScriptTask) {
     task.refusedWaits += 1
     if task.refusedWaits > Self.refusalLimit { vm.endRun() }
