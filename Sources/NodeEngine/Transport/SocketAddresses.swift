@@ -37,6 +37,9 @@ extension NodeError {
     }
     switch number {
     case EADDRINUSE:
+      if case .ip(_, port: 0) = address {
+        return made(.addressInUse, "cannot \(what) \(address): the system has no port left; there are too many sockets, or too many that closed just now")
+      }
       return made(.addressInUse, "cannot \(what) \(address): the address is in use; choose another port (0 lets the system choose)")
     case EADDRNOTAVAIL: return made(.address, "cannot \(what) \(address): this machine has no such address")
     case EACCES, EPERM: return made(.address, "cannot \(what) \(address): permission denied; ports below 1024 need privileges")
