@@ -139,7 +139,10 @@ import Testing
         server.at)
       try await eventually("the first has ended") { try await server.lua("return node.state[1]") == [60_000, "eof"] }
       try await eventually("its address is free") { try await client.lua("return node:counts().connected") == 0 }
-      try await client.lua("local conn = assert(node:connect(...)) conn:abort()", server.at)
+      try await client.lua("node.state.conn = assert(node:connect(...)) return nil", server.at)
+      // One that is gone before it is accepted is nobody.
+      try await eventually("it is accepted") { try await server.lua("return node:counts().connected") == 1 }
+      try await client.lua("node.state.conn:abort()")
       try await eventually("the second has ended") {
         try await server.lua("return node.state[2] and node.state[2][2]") == "reset"
       }
