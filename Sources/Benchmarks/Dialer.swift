@@ -15,6 +15,11 @@ final class DialerProcess {
     try process.run()
   }
 
+  /// Raises where it gave up: nobody need wait for its connections then.
+  func check() throws {
+    if !process.isRunning { throw BenchError("the dialing process ended with status \(process.terminationStatus)") }
+  }
+
   func end() {
     try? input.fileHandleForWriting.close()
     process.waitUntilExit()
@@ -48,10 +53,10 @@ struct Dialer: ParsableCommand {
   private func dial(_ index: Int) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { throw BenchError("socket: \(String(cString: strerror(errno)))") }
-    // The port is chosen with the peer in mind then: those that still wait for their end elsewhere (TIME_WAIT) may be reused.
-    var isLate: Int32 = 1
-    setsockopt(descriptor, Int32(IPPROTO_IP), 24 /* IP_BIND_ADDRESS_NO_PORT */, &isLate, socklen_t(MemoryLayout<Int32>.size))
-    var local = address(host: 0x7F00_0001 + UInt32(index / 20_000), port: 0)
+    // Or the bind itself would take a port that is free towards everybody.
+    var late: Int32 = 1
+    setsockopt(descriptor, Int32(IPPROTO_IP), IP_BIND_ADDRESS_NO_PORT, &late, socklen_t(MemoryLayout<Int32>.size))
+    var local = address(host: 0x7F00_0002 + UInt32(index / 4000), port: 0)
     var remote = address(host: 0x7F00_0001, port: UInt16(port))
     let size = socklen_t(MemoryLayout<sockaddr_in>.size)
     let isBound = withUnsafePointer(to: &local) { pointer in

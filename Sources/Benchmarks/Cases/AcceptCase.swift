@@ -20,7 +20,10 @@ enum AcceptCase {
     try await until("the first connection") { await server.node.counts.connected > 0 }
     let start = Machine.seconds
     let first = await server.node.counts.connected
-    try await until("every connection") { await server.node.counts.connected == count }
+    try await until("every connection") {
+      try dialer.check()
+      return await server.node.counts.connected == count
+    }
     return Measurement(value: Double(count - first) / (Machine.seconds - start), checked: count)
   }
 }

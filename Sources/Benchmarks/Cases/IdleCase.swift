@@ -46,7 +46,10 @@ enum IdleCase {
     let streamed = parameters.size > 100_000 ? parameters.size : 0
     let dialer = try DialerProcess(port: port, count: count, bytes: streamed)
     defer { dialer.end() }
-    try await until("every connection") { await server.node.counts.connected == count + 100 }
+    try await until("every connection") {
+      try dialer.check()
+      return await server.node.counts.connected == count + 100
+    }
     let expected = Int64(count * (streamed / DialerProcess.frame))
     try await until("every message") { try await server.call("messages").first?.int == expected }
     let value = Double(Machine.memory - before) / Double(count)
