@@ -1,6 +1,6 @@
 # The same commands for people and CI. `make` alone lists them.
 
-.PHONY: help demo test build format lint api for-building for-testing swift
+.PHONY: help demo test build format lint bench api for-building for-testing swift
 
 help:
 	@echo "make demo     installs what is missing, builds in release, runs ten players of telephone on real sockets"
@@ -8,6 +8,7 @@ help:
 	@echo "make build    builds for development; the program is .build/debug/moonpeer"
 	@echo "make format   formats the Swift code"
 	@echo "make lint     checks the format of the Swift code, and the Lua code with luacheck"
+	@echo "make bench    measures in release, and writes the table of docs/PERFORMANCE.md"
 	@echo "make api      writes what is generated from the declaration of the Lua API"
 
 demo: for-building
@@ -34,6 +35,10 @@ lint:
 	  luacheck --quiet $(wildcard scripts examples) Sources || status=1; \
 	else echo "make lint: luacheck is missing (apt-get install lua-check); the Lua code is not checked"; fi; \
 	exit $$status
+
+bench: for-building
+	swift build -c release --product moonpeer-bench
+	"$$(swift build -c release --show-bin-path)/moonpeer-bench" --table docs/PERFORMANCE.md
 
 api: for-building
 	swift run APIReference

@@ -72,6 +72,15 @@ import Testing
     }
   }
 
+  @Test func `Text for a table is JSON`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start("return { args = { seeds = { type = 'table' } } }") {
+        $0.arguments["seeds"] = #"["one", { "port": 2 }]"#
+      }
+      #expect(try await node.lua("return node.args.seeds[1] .. node.args.seeds[2].port") == "one2")
+    }
+  }
+
   @Test func `Arguments have their defaults, and init gets them`() async throws {
     try await withNodes { nodes in
       let node = try await nodes.start(
@@ -91,6 +100,7 @@ import Testing
     ("{ port = 80 }", "port", "many", "argument \"port\" must be a whole number, got string \"many\""),
     ("{ on = true }", "on", "maybe", "argument \"on\" must be true or false, got string \"maybe\""),
     ("{ wait = { type = 'duration' } }", "wait", "inf", "argument \"wait\" must be a duration"),
+    ("{ seeds = { type = 'table' } }", "seeds", "[1", "argument \"seeds\" must be a table (on the command line, JSON)"),
     ("nil", "port", "1", "unknown argument \"port\"; this script declares none (key args)"),
   ])
   func `A wrong argument is refused with what would do`(

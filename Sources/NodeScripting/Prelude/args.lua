@@ -19,7 +19,7 @@ local words = { ["true"] = true, yes = true, on = true, ["1"] = true,
 
 local expected = {
   string = "a text", integer = "a whole number", number = "a number", boolean = "true or false",
-  duration = "a duration such as 3 or \"250ms\"", size = "a size such as 512 or \"64KiB\"", table = "a table",
+  duration = "a duration such as 3 or \"250ms\"", size = "a size such as 512 or \"64KiB\"", table = "a table (on the command line, JSON)",
 }
 
 local convert = {}
@@ -49,7 +49,12 @@ function convert.size(value)
   local ok, bytes = pcall(text.size, value, "size", 1)
   return ok and bytes or nil
 end
+-- Text from the command line is JSON.
 function convert.table(value)
+  if type(value) == "string" then
+    local ok, decoded = pcall(host.lib.json.decode, value)
+    value = ok and decoded or nil
+  end
   return type(value) == "table" and value or nil
 end
 
