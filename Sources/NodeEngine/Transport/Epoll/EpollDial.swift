@@ -66,7 +66,7 @@ final class EpollDial: EpollSource {
   }
 
   override func ready(_ events: UInt32) {
-    let error = SystemSocket.pendingError(descriptor)
+    let error = events & (CEPOLL_ERR | CEPOLL_HUP) == 0 ? 0 : SystemSocket.pendingError(descriptor)
     guard error == 0 else { return end(.system(IOError(errnoCode: error, reason: "connect"), "connect to", address)) }
     guard events & CEPOLL_OUT != 0, let completion else { return }
     self.completion = nil

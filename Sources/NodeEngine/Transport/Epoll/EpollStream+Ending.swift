@@ -14,8 +14,10 @@ extension EpollStream {
       linger()
       return
     }
+    // Nothing unread can be left then, so the kernel's own close is in order.
+    if isEnded { return finish() }
     shutdown(descriptor, Int32(SHUT_WR))
-    if isEnded { finish() } else { linger() }
+    linger()
   }
 
   private func linger() {
@@ -25,8 +27,8 @@ extension EpollStream {
 
   /// The last write of a stream that is being closed has left.
   func finishWriting() {
+    if isEnded { return finish() }
     shutdown(descriptor, Int32(SHUT_WR))
-    if isEnded { finish() }
   }
 
   func finish() {
