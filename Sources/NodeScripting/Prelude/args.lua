@@ -19,7 +19,8 @@ local words = { ["true"] = true, yes = true, on = true, ["1"] = true,
 
 local expected = {
   string = "a text", integer = "a whole number", number = "a number", boolean = "true or false",
-  duration = "a duration such as 3 or \"250ms\"", size = "a size such as 512 or \"64KiB\"", table = "a table (on the command line, JSON)",
+  duration = "a duration such as 3 or \"250ms\"", size = "a size such as 512 or \"64KiB\"",
+  table = "a table (on the command line, JSON)",
 }
 
 local convert = {}
