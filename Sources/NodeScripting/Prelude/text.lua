@@ -136,7 +136,8 @@ function M.raise(cause, what, level)
     if not match(message, "^[^\n]-:%d+: ") then cause.message = M.placed(what .. ": " .. message, level + 1) end
   end
   if type(cause) ~= "string" or match(cause, "^[^\n]-:%d+: ") then error(cause, 0) end
-  error(what .. ": " .. M.words(cause), level + 1)
+  -- A place inside the shipped code is nobody's concern.
+  error(what .. ": " .. (match(cause, "^moonpeer[%w_./]*:%-?%d+: (.*)$") or cause), level + 1)
 end
 
 return M
