@@ -81,7 +81,7 @@ let package = Package(
       dependencies: ["APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
       swiftSettings: strict),
     .testTarget(
-      name: "CLITests", dependencies: ["MoonpeerCLI", "TestNetwork", "NodeCore", "NodeEngine", logging], swiftSettings: strict),
+      name: "CLITests", dependencies: ["MoonpeerCLI", "TestNetwork", "NodeCore", "NodeEngine", "TestSettings", logging], swiftSettings: strict),
     .testTarget(
       name: "ScriptTests",
       // The command line too, so that the binary that the documentation is checked against has been built.

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import TestSettings
 import Testing
 
 /// What a finished process left behind.
@@ -91,7 +92,7 @@ final class Program {
       defer { if ends[1] >= 0 { close(ends[1]) } }
       posix_spawn_file_actions_addopen(&actions, 2, errors, create, 0o600)
       // Or the sockets of other tests would stay open as long as this child lives, and count among its descriptors.
-      posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+      keep_standard_descriptors(&actions)
       let argv = command.map { strdup($0) } + [nil]
       let envp = variables.map { strdup("\($0)=\($1)") } + [nil]
       defer { for text in argv + envp { free(text) } }

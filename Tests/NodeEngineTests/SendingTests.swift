@@ -114,7 +114,7 @@ import Testing
       try await eventually("it is there") { await node.connected == 1 }
       await node.look { try? $0.connections[0].setOption("send_buffer", .integer(8192)) }
       let id = await node.node.connections()[0].id
-      let total = 400
+      let total = 60
       let sender = Task {
         for _ in 0..<total { try await node.node.send([UInt8](repeating: 3, count: 4096), to: id) }
       }

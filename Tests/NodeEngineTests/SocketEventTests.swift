@@ -100,7 +100,7 @@ import Testing
 
   @Test func `A peer that does not read gets everything once it does, in order`() async throws {
     try await withNode(Recorder()) { node in
-      let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
+      let raw = try RawSocket(to: await node.address)
       try await eventually("it is there") { await node.connected == 1 }
       let message = [UInt8](repeating: 7, count: 60_000)
       let sending = Task { await node.look { local in (0..<100).count { _ in

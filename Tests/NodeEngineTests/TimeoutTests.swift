@@ -132,7 +132,7 @@ import Testing
 
   @Test func `Who reads slowly but steadily is not`() async throws {
     let logic = Flusher(16)
-    try await withNode(logic, { $0.writeTimeout = .milliseconds(400) }) { node in
+    try await withNode(logic, { $0.writeTimeout = .seconds(1) }) { node in
       let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
       var total = 0
       try await eventually("all is read") {

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "TestSettings.h"
 
 #include <stdlib.h>
@@ -6,4 +7,8 @@
 __attribute__((constructor)) static void set_defaults(void) {
   setenv("SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH", "8", 0);
   setenv("NIO_SINGLETON_GROUP_LOOP_COUNT", "64", 0);
+}
+
+void keep_standard_descriptors(posix_spawn_file_actions_t *actions) {
+  posix_spawn_file_actions_addclosefrom_np(actions, 3);
 }

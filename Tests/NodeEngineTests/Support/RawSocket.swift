@@ -85,7 +85,7 @@ final class RawSocket: @unchecked Sendable {
   func receive(_ count: Int) async throws -> [UInt8] {
     var bytes: [UInt8] = []
     try await eventually("\(count) bytes arrive") {
-      if case .bytes(let more) = self.poll(count - bytes.count) { bytes += more }
+      while bytes.count < count, case .bytes(let more) = self.poll(count - bytes.count) { bytes += more }
       return bytes.count == count
     }
     return bytes
