@@ -38,7 +38,8 @@ import Testing
       "full.lua": """
         local log = require "moonpeer.log"
         return {
-          config = { max_connections = 1000, max_connections_per_ip = 1000 },
+          -- Beyond its queue the kernel may forget a connection that the client takes for open.
+          config = { max_connections = 1000, max_connections_per_ip = 1000, listener_backlog = 1000 },
           init = function(node)
             local ticks = 0
             node:every("50ms", function()

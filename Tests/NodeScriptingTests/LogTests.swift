@@ -15,7 +15,7 @@ import Testing
         log[level]("at " .. level, { n = 1, f = 1.5, flag = true, text = "x", list = { 1 }, [5] = "five", f2 = print })
         eq(log.enabled(level), true)
       end
-      log.info(42) log.info(nil) log.info("bytes \\255", { b = "\\255" })
+      log.info(424242) log.info(nil) log.info("bytes \\255", { b = "\\255" })
       """, logger: recorder.logger)
     let levels: [Logger.Level] = [.trace, .debug, .info, .notice, .warning, .error]
     for level in levels {
@@ -29,7 +29,7 @@ import Testing
       #expect(line.metadata["5"] == "five")
       #expect(line.metadata["list"]?.hasPrefix("table: ") == true)
     }
-    #expect(recorder.lines(with: "42").count == 1)
+    #expect(recorder.lines(with: "424242").count == 1)
     #expect(recorder.lines(with: "bytes").count == 1)
   }
 
