@@ -21,6 +21,7 @@ extension EpollStream {
   }
 
   private func linger() {
+    guard Lingering.begin() else { return finish() }
     discardFromNowOn()
     lingering = loop.timers.add(at: EpollLoop.clock() + Self.lingeringTime.wholeNanoseconds) { [self] in finish() }
   }
@@ -34,7 +35,10 @@ extension EpollStream {
   func finish() {
     guard !isDead else { return }
     isDead = true
-    lingering?.cancel()
+    if let lingering {
+      lingering.cancel()
+      Lingering.end()
+    }
     lingering = nil
     rest = nil
     delegate = nil
