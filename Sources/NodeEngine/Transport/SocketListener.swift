@@ -7,6 +7,7 @@ import NodeCore
 final class SocketListener: Listener {
   private let loop: any EventLoop
   private let wish: PeerAddress
+  private let lingering: Lingering
   weak var delegate: (any ListenerDelegate)?
   private(set) var address: PeerAddress
   private var channel: (any Channel)?
@@ -17,8 +18,9 @@ final class SocketListener: Listener {
   private var file: UnixSocketFile?
   let gate = AcceptGate()
 
-  init(loop: any EventLoop, wish: PeerAddress, delegate: any ListenerDelegate) {
+  init(loop: any EventLoop, wish: PeerAddress, delegate: any ListenerDelegate, lingering: Lingering) {
     self.loop = loop
+    self.lingering = lingering
     self.wish = wish
     self.delegate = delegate
     address = wish
@@ -77,7 +79,8 @@ final class SocketListener: Listener {
       guard let address = PeerAddress(channel.remoteAddress) else { return nil }
       remote = address
     }
-    return SocketStream(channel, local: PeerAddress(channel.localAddress) ?? address, remote: remote)
+    return SocketStream(
+      channel, local: PeerAddress(channel.localAddress) ?? address, remote: remote, lingering: lingering)
   }
 }
 

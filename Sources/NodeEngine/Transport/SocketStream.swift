@@ -18,15 +18,15 @@ final class SocketStream: ChannelInboundHandler, ByteStream {
   private var isReading = false
   private var hasReadOutstanding = false
   private var isWriting = false
-  private var isDiscarding = false
+  /// Closed, but still taking (and dropping) what the peer sends: one of those that ``Lingering`` counts.
+  private var isDiscarding: Bool { lingeringEnd != nil }
+  private var lingeringEnd: Scheduled<Void>?
+  private let lingering: Lingering
   private var isDead = false
 
-  /// How long a closed stream still takes (and drops) what the peer sends, so that our last bytes are not lost to a
-  /// reset (RFC 1122, 4.2.2.13).
-  static let lingering = TimeAmount.seconds(1)
-
-  init(_ channel: any Channel, local: PeerAddress, remote: PeerAddress) {
+  init(_ channel: any Channel, local: PeerAddress, remote: PeerAddress, lingering: Lingering) {
     self.channel = channel
+    self.lingering = lingering
     localAddress = local
     remoteAddress = remote
   }
@@ -80,11 +80,10 @@ final class SocketStream: ChannelInboundHandler, ByteStream {
 
   private func die(_ reason: DisconnectReason) {
     guard !isDead else { return }
-    isDead = true
     isReading = false
     let delegate = delegate
-    self.delegate = nil
-    if !isDiscarding { delegate?.streamFailed(reason) }
+    markDead()
+    delegate?.streamFailed(reason)
   }
 
   // Writing
@@ -122,23 +121,32 @@ final class SocketStream: ChannelInboundHandler, ByteStream {
   func close() {
     guard !isDead, !isDiscarding, let context else { return }
     delegate = nil
-    isDiscarding = true
-    let loop = context.eventLoop
+    guard lingering.begin() else { return finishClosing() }
+    let time = TimeAmount.nanoseconds(lingering.time.wholeNanoseconds)
+    lingeringEnd = context.eventLoop.assumeIsolated().scheduleTask(in: time) { [self] in finishClosing() }
     context.close(mode: .output, promise: nil)
     requestRead()
-    loop.assumeIsolated().scheduleTask(in: Self.lingering) { [self] in finishClosing() }
   }
 
   private func finishClosing() {
     guard !isDead else { return }
-    isDead = true
+    markDead()
     context?.close(promise: nil)
+  }
+
+  /// The one place where a stream ends, so that its lingering is given back once.
+  private func markDead() {
+    isDead = true
+    delegate = nil
+    guard let lingeringEnd else { return }
+    lingeringEnd.cancel()
+    self.lingeringEnd = nil
+    lingering.end()
   }
 
   func abort() {
     guard !isDead, let context else { return }
-    isDead = true
-    delegate = nil
+    markDead()
     // Fails on a Unix socket, which has no reset: its peer sees the end.
     _ = (channel as? any SocketOptionProvider)?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
     context.close(promise: nil)

@@ -5,7 +5,11 @@ public import NodeCore
 
 /// Sockets over NIO: IPv4, IPv6 and Unix ones.
 public final class SocketTransport: Transport {
-  public init() {}
+  private let lingering: Lingering
+
+  public convenience init() { self.init(lingering: .shared) }
+
+  init(lingering: Lingering) { self.lingering = lingering }
 
   private func loop(of scheduler: any Scheduler) -> any EventLoop {
     guard let scheduler = scheduler as? LoopScheduler else {
@@ -42,11 +46,11 @@ public final class SocketTransport: Transport {
           .channelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
       }
       if let local = options.localAddress { bootstrap = bootstrap.bind(to: try local.socketAddress()) }
-      bootstrap.connect(to: target).assumeIsolated().whenComplete { result in
+      bootstrap.connect(to: target).assumeIsolated().whenComplete { [lingering] result in
         switch result {
         case .success(let channel):
           let local = PeerAddress(channel.localAddress) ?? .unix("")
-          let stream = SocketStream(channel, local: local, remote: address)
+          let stream = SocketStream(channel, local: local, remote: address, lingering: lingering)
           do {
             try channel.pipeline.syncOperations.addHandler(stream)
             completion(.success(stream))
@@ -68,7 +72,7 @@ public final class SocketTransport: Transport {
     let loop = loop(of: scheduler)
     do throws(NodeError) {
       let target = try address.socketAddress()
-      let listener = SocketListener(loop: loop, wish: address, delegate: delegate)
+      let listener = SocketListener(loop: loop, wish: address, delegate: delegate, lingering: lingering)
       let shared = LoopBound(listener)
       var bootstrap = ServerBootstrap(group: loop, childGroup: loop)
         .serverChannelOption(.backlog, value: CInt(options.backlog))

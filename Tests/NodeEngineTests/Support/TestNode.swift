@@ -10,7 +10,10 @@ struct TestNode<Logic: Sendable>: Sendable {
   let local: LoopBound<LocalNode>
   let logic: Logic
 
-  init(_ logic: Logic, logger: Logger? = nil, _ change: (inout NodeConfiguration) -> Void = { _ in }) throws(NodeError) {
+  init(
+    _ logic: Logic, logger: Logger? = nil, in environment: NodeEnvironment? = nil,
+    _ change: (inout NodeConfiguration) -> Void = { _ in }
+  ) throws(NodeError) {
     var configuration = NodeConfiguration()
     // The tests are all of one address; those of the limit set it themselves.
     configuration.maxConnectionsPerIP = 1000
@@ -18,7 +21,7 @@ struct TestNode<Logic: Sendable>: Sendable {
     var quiet = Logger(label: "test")
     quiet.logLevel = .critical
     let made = Mutex<LoopBound<LocalNode>?>(nil)
-    node = try Node(configuration: configuration, environment: .sockets(Backend.current, logger: logger ?? quiet)) { local in
+    node = try Node(configuration: configuration, environment: environment ?? .sockets(Backend.current, logger: logger ?? quiet)) { local in
       made.withLock { $0 = LoopBound(local) }
       return SwiftHooks(logic, node: local)
     }
@@ -59,10 +62,11 @@ extension Node {
 
 /// Runs the body with a started node, which is shut down and checked afterwards.
 func withNode<Logic: Sendable, T>(
-  _ logic: Logic, logger: Logger? = nil, _ change: (inout NodeConfiguration) -> Void = { _ in },
+  _ logic: Logic, logger: Logger? = nil, in environment: NodeEnvironment? = nil,
+  _ change: (inout NodeConfiguration) -> Void = { _ in },
   _ body: (TestNode<Logic>) async throws -> T
 ) async throws -> T {
-  let node = try TestNode(logic, logger: logger, change)
+  let node = try TestNode(logic, logger: logger, in: environment, change)
   do {
     try await node.node.start()
     let result = try await body(node)

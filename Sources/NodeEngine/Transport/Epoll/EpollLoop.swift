@@ -25,6 +25,7 @@ public final class EpollLoop: @unchecked Sendable {
   let readBuffer = UnsafeMutableRawPointer.allocate(byteCount: EpollLoop.readSize, alignment: 4096)
   let timers = EpollTimers()
   let name: String
+  let lingering: Lingering
   private let mailbox = LoopMailbox()
   private let thread = Atomic<UInt>(0)
   private let epoll: Int32
@@ -40,8 +41,9 @@ public final class EpollLoop: @unchecked Sendable {
   private(set) lazy var taskExecutor = EpollTaskExecutor(self)
 
   /// Starts its thread, which runs until ``stop(_:)``.
-  init(name: String) {
+  init(name: String, lingering: Lingering) {
     self.name = name
+    self.lingering = lingering
     epoll = cepoll_create()
     wakeUp = cepoll_eventfd()
     precondition(epoll >= 0 && wakeUp >= 0, "an event loop needs two descriptors, and none are left; raise ulimit -n")

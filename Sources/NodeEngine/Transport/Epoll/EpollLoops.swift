@@ -12,9 +12,11 @@ public final class EpollLoops: Sendable {
   /// Each loop is a thread; it runs until ``shutDown()``, whoever lets go of this.
   ///
   /// - Parameter count: at least 1.
-  public init(count: Int) {
+  public convenience init(count: Int) { self.init(count: count, lingering: .shared) }
+
+  init(count: Int, lingering: Lingering) {
     precondition(count >= 1, "there must be a loop")
-    loops = (1...count).map { EpollLoop(name: "moonpeer-\($0)") }
+    loops = (1...count).map { EpollLoop(name: "moonpeer-\($0)", lingering: lingering) }
   }
 
   /// The loop whose turn it is.

@@ -3,9 +3,6 @@ import NIOCore
 import NodeCore
 
 extension EpollStream {
-  /// As long as ``SocketStream``, and for the same reason: RFC 1122, 4.2.2.13.
-  static let lingeringTime = Duration.seconds(1)
-
   func close() {
     guard !isDead, !isDiscarding else { return }
     delegate = nil
@@ -21,9 +18,9 @@ extension EpollStream {
   }
 
   private func linger() {
-    guard Lingering.begin() else { return finish() }
+    guard loop.lingering.begin() else { return finish() }
     discardFromNowOn()
-    lingering = loop.timers.add(at: EpollLoop.clock() + Self.lingeringTime.wholeNanoseconds) { [self] in finish() }
+    lingering = loop.timers.add(at: EpollLoop.clock() + loop.lingering.time.wholeNanoseconds) { [self] in finish() }
   }
 
   /// The last write of a stream that is being closed has left.
@@ -37,7 +34,7 @@ extension EpollStream {
     isDead = true
     if let lingering {
       lingering.cancel()
-      Lingering.end()
+      loop.lingering.end()
     }
     lingering = nil
     rest = nil
