@@ -114,12 +114,14 @@ import Testing
   @Test func `A connection closed under a reader wakes it, whoever closes`() async throws {
     let server = """
       codec = codec.length_prefixed(),
-      init = function(node) node.state.ends = {} end,
+      init = function(node) node.state.ends, node.state.begun = {}, 0 end,
       session = function(node, conn)
+        node.state.begun = node.state.begun + 1
         local message, why = conn:receive()
         node.state.ends[#node.state.ends + 1] = why
       end,
       calls = {
+        begun = function(node) return node.state.begun end,
         ends = function(node) return table.concat(node.state.ends, " ") end,
         close = function(node) for _, conn in ipairs(node:connections()) do conn:disconnect() end end,
         abort = function(node) for _, conn in ipairs(node:connections()) do conn:abort() end end,
@@ -135,10 +137,14 @@ import Testing
         eventually(node, function() return task.status == "waiting" end)
         return task
       end
+      local opened = 0
       for _, way in ipairs { "receive", "read", "read_some", "read_until", "peek" } do
         for _, close in ipairs { "here", "here at once", "there", "there at once" } do
           local conn = assert(node:open(address, { codec = codec.length_prefixed() }))
           local task = read(conn, way)
+          -- Or the other side hears of the end first, and begins no session.
+          opened = opened + 1
+          eventually(node, function() return node:call("server", "begun") == opened end)
           if close == "here" then conn:disconnect()
           elseif close == "here at once" then conn:abort()
           elseif close == "there" then
