@@ -3,48 +3,9 @@ import LuaHost
 import NodeCore
 import NodeEngine
 
-/// The Lua functions between a script and the engine's hooks; see `glue.lua`.
-struct Glue {
-  let makeNode: LuaRef
-  let makeHandle: LuaRef
-  let prepare: LuaRef
-  let handshake: LuaRef
-  let start: LuaRef
-  let call: LuaRef
-  let evaluate: LuaRef
-  let held: LuaRef
-  let drain: LuaRef
-  let closed: LuaRef
-
-  init(_ runtime: ScriptRuntime) throws(ScriptError) {
-    func function(_ name: String, _ table: LuaRef) throws(ScriptError) -> LuaRef {
-      guard let ref = runtime.vm.field(table, name) else { throw ScriptError(code: .load, message: "glue.\(name) is missing") }
-      return ref
-    }
-    let table: LuaRef
-    do {
-      table = try runtime.chunk("glue")
-    } catch {
-      throw ScriptError(error, code: .load)
-    }
-    defer { runtime.vm.release(table) }
-    makeNode = try function("make_node", table)
-    makeHandle = try function("make_handle", table)
-    prepare = try function("prepare", table)
-    handshake = try function("handshake", table)
-    start = try function("start", table)
-    call = try function("call", table)
-    evaluate = try function("evaluate", table)
-    held = try function("held", table)
-    drain = try function("drain", table)
-    closed = try function("closed", table)
-  }
-}
-
 /// A script whose top level has run and whose table is in order. No network yet.
 package final class LoadedScript {
   let runtime: ScriptRuntime
-  let glue: Glue
   let source: ScriptSource
   let declaration: ScriptDeclaration
   private(set) var configuration = NodeConfiguration()
@@ -53,14 +14,13 @@ package final class LoadedScript {
   private let functions: [String: LuaRef]
 
   private init(
-    runtime: ScriptRuntime, glue: Glue, source: ScriptSource, table: LuaRef, declaration: ScriptDeclaration,
+    runtime: ScriptRuntime, source: ScriptSource, table: LuaRef, declaration: ScriptDeclaration,
     options: ScriptOptions
   ) throws(ScriptError) {
     self.runtime = runtime
     self.source = source
     self.table = table
     self.declaration = declaration
-    self.glue = glue
     var functions: [String: LuaRef] = [:]
     for name in declaration.hooks { functions[name] = runtime.vm.field(table, name) }
     self.functions = functions
@@ -75,6 +35,24 @@ package final class LoadedScript {
   lazy var processMessage: LuaRef? = functions["process_message"]
   var codecIsChosenPerConnection: Bool { declaration.codec == .perConnection }
 
+  /// Loaded with the first connection or call. Where there is no memory for it, what would use it raises.
+  var glue: Glue {
+    if let loadedGlue { return loadedGlue }
+    guard let made = try? Glue(runtime) else { return .none }
+    loadedGlue = made
+    return made
+  }
+  private var loadedGlue: Glue?
+
+  /// What runs `init`; the caller releases it.
+  func startFunction() throws(ScriptError) -> LuaRef {
+    do {
+      return try Self.loading("start", runtime)
+    } catch {
+      throw ScriptError(error, code: .load)
+    }
+  }
+
   func makeNodeHandle(name: String, id: UInt64) throws(ScriptError) -> LuaRef {
     let vm = runtime.vm
     do throws(LuaError) {
@@ -83,7 +61,7 @@ package final class LoadedScript {
       try vm.setField(fields, "id") { $0.integer(Int64(id)) }
       try vm.setField(fields, "args") { $0.ref(arguments) }
       defer { vm.release(fields) }
-      return try vm.callNowRef(glue.makeNode) { pack in
+      return try Self.callLoading("make_node", runtime) { pack in
         pack.ref(fields)
         pack.ref(table)
       }
@@ -104,10 +82,10 @@ package final class LoadedScript {
       let runtime = try makeRuntime(source, options, environment)
       try examine(source, runtime) { result in
         let loaded = Result { () throws(ScriptError) in
-          let (glue, table, declaration) = try result.get()
+          let (table, declaration) = try result.get()
           if let problem = declaration.problems.first { throw ScriptError(problem, of: declaration.problems.count) }
           return try LoadedScript(
-            runtime: runtime, glue: glue, source: source, table: table, declaration: declaration, options: options)
+            runtime: runtime, source: source, table: table, declaration: declaration, options: options)
         }
         if case .failure = loaded { runtime.scheduler.defer { runtime.stop() } }
         completion(loaded)
@@ -147,13 +125,12 @@ package final class LoadedScript {
       root: SearchPath([source.directory]))
   }
 
-  private typealias Examined = (glue: Glue, table: LuaRef, declaration: ScriptDeclaration)
+  private typealias Examined = (table: LuaRef, declaration: ScriptDeclaration)
 
   /// Runs the script's top level and looks at the table it returns.
   private static func examine(
     _ source: ScriptSource, _ runtime: ScriptRuntime, completion: @escaping (Result<Examined, ScriptError>) -> Void
   ) throws(ScriptError) {
-    let glue = try Glue(runtime)
     let main = try runtime.load(source)
     runtime.run(main, .script) { task, outcome in
       runtime.vm.release(main)
@@ -175,20 +152,25 @@ package final class LoadedScript {
           }
           defer { runtime.vm.release(examined) }
           let table = runtime.vm.field(examined, "prepared") ?? .none
-          return (glue, table, try ScriptDeclaration(examined, in: runtime, source))
+          return (table, try ScriptDeclaration(examined, in: runtime, source))
         })
     }
   }
 
-  /// Calls a function of `loading.lua`.
-  private static func callLoading(
-    _ name: String, _ runtime: ScriptRuntime, _ arguments: (inout LuaPack) -> Void
-  ) throws(LuaError) -> LuaRef {
+  /// A function of `loading.lua`; the caller releases it.
+  private static func loading(_ name: String, _ runtime: ScriptRuntime) throws(LuaError) -> LuaRef {
     let table = try runtime.chunk("loading")
     defer { runtime.vm.release(table) }
     guard let function = runtime.vm.field(table, name) else {
       throw LuaError(kind: .runtime, message: "loading.\(name) is missing")
     }
+    return function
+  }
+
+  private static func callLoading(
+    _ name: String, _ runtime: ScriptRuntime, _ arguments: (inout LuaPack) -> Void
+  ) throws(LuaError) -> LuaRef {
+    let function = try loading(name, runtime)
     defer { runtime.vm.release(function) }
     return try runtime.vm.callNowRef(function, arguments)
   }

@@ -7,7 +7,6 @@ package import NodeEngine
 package final class ScriptHooks: NodeHooks {
   let runtime: ScriptRuntime
   let script: LoadedScript
-  let glue: Glue
   let directory: NodeDirectory?
   unowned let node: LocalNode
   private(set) var nodeHandle: LuaRef
@@ -23,7 +22,6 @@ package final class ScriptHooks: NodeHooks {
     runtime = script.runtime
     // From here on under the node's name, which only now is certain.
     runtime.logger = node.logger
-    glue = script.glue
     nodeHandle = try script.makeNodeHandle(name: node.name, id: node.id)
     runtime.hooks = self
     // The node's own logger: until now its name was not known.
@@ -31,6 +29,8 @@ package final class ScriptHooks: NodeHooks {
     if let name = script.declaration.name { runtime.logger[metadataKey: "script"] = "\(name)" }
     runtime.onUnhandledError = { [weak self] in self?.report($0) }
   }
+
+  var glue: Glue { script.glue }
 
   package var declared: HookSet {
     var set: HookSet = []
@@ -51,9 +51,14 @@ package final class ScriptHooks: NodeHooks {
 
   package func start(_ node: LocalNode, completion: @escaping (Result<Void, NodeError>) -> Void) {
     let handle = nodeHandle
+    let start: LuaRef
+    do throws(ScriptError) { start = try script.startFunction() } catch {
+      return completion(.failure(NodeError(code: error.code == .budget ? .budget : .script, message: "\(error)", cause: error)))
+    }
     runtime.run(
-      glue.start, .initialise, arguments: { $0.ref(handle) },
+      start, .initialise, arguments: { $0.ref(handle) },
       completion: { [self] _, outcome in
+        runtime.vm.release(start)
         switch outcome {
         case .finished:
           // What loading the script took is garbage now, and of an idle node nothing else would ever free it.

@@ -1,21 +1,14 @@
--- Between a loaded script and the engine's hooks: the handles, the order of the hooks around a codec, calls.
+-- Between a started script and the engine's hooks: the handles, the order of the hooks around a codec, calls. Loaded with
+-- the first connection or call.
 local host = ...
 local lib = host.lib
 local text, new_error = lib.text, host.error.new
 local error, setmetatable, type = error, setmetatable, type
 
 local M = {}
-local script, node
+local script, node = host.script, host.handle
 local bindings = setmetatable({}, { __mode = "k" }) -- codec → binding, made once
 local fallback
-
--- The node's own handle. One per VM. What loading the script took is not needed any more.
-function M.make_node(fields, prepared)
-  script = prepared
-  node = lib.node.make(fields, prepared)
-  host.forget("loading", "script", "args", "text", "codec_native")
-  return node
-end
 
 local function set_codec(conn, codec)
   if not lib.codec.is_codec(codec) then
@@ -51,11 +44,6 @@ function M.handshake(handle, conn)
   end
   if type(script.codec) == "function" then set_codec(conn, script.codec(handle, conn)) end
   return type(conn.peer) == "string" and conn.peer or nil
-end
-
-function M.start(handle)
-  if script.init then script.init(handle, handle.args) end
-  if script.timers[1] then lib.node_time.start_timers(handle, script.timers) end
 end
 
 -- A call from outside: another script, a scenario, Swift.

@@ -1,6 +1,9 @@
--- What Swift asks of a script whose top level has run, before there is a node.
+-- What Swift asks of a script from the end of its top level to the end of its init. Nothing in here outlives the start.
+--
+-- It leaves host.script, what script.lua made of the script's table, and host.handle, the node's own handle. One per VM.
 local host = ...
-local text, script, args = host.lib.text, host.lib.script, host.lib.args
+local lib = host.lib
+local text, script, args = lib.text, lib.script, lib.args
 local error, ipairs, type = error, ipairs, type
 
 local M = {}
@@ -23,6 +26,18 @@ function M.arguments(prepared, given)
   local values, problems = args.resolve(prepared.args, given)
   if problems[1] then error(problems[1].message, 0) end
   return values
+end
+
+function M.make_node(fields, prepared)
+  host.script, host.handle = prepared, lib.node.make(fields)
+  return host.handle
+end
+
+function M.start(handle)
+  local prepared = host.script
+  if prepared.init then prepared.init(handle, handle.args) end
+  if prepared.timers[1] then lib.node_time.start_timers(handle, prepared.timers) end
+  host.forget("loading", "script", "args", "text", "codec_native")
 end
 
 return M

@@ -1,9 +1,8 @@
 -- The `node` handle. What it can do stands in the chunks node_…, each loaded when the first of its methods is used.
 --
--- make(fields, prepared) → the handle: `fields` are name, id and args; `prepared` what script.lua made of the script. One
---   per VM, so its fields stand behind its methods: the handle itself is empty, and every assignment is seen.
+-- make(fields) → the handle: `fields` are name, id and args. One per VM, so its fields stand behind its methods: the
+--   handle itself is empty, and every assignment is seen.
 -- check(node, name)        for a method: that it was called with a colon
--- script()                 → prepared
 local host = ...
 local lib = host.lib
 local text = lib.text
@@ -19,15 +18,12 @@ local homes = {
 local methods, fields = {}, {}
 local Node = { __name = "node", __plain = false, __index = methods }
 local M = {}
-local script
 
 function M.check(node, name)
   if getmetatable(node) ~= Node then
     error(("node:%s: call it with a colon, on the node; got %s"):format(name, text.got(node)), 3)
   end
 end
-
-function M.script() return script end
 
 local function names()
   local list = {}
@@ -73,11 +69,10 @@ end
 
 function Node.__tostring(node) return "node " .. node.name end
 
-function M.make(given, prepared)
+function M.make(given)
   for key, value in pairs(given) do fields[key] = value end
   fields.state = given.state or {}
   fields.args = given.args or {}
-  script = prepared
   return setmetatable({}, Node)
 end
 

@@ -6,7 +6,7 @@ local native, try_send = host.node, host.conn.try_send
 
 local methods = {}
 -- The codec of all connections, where the script has one for all. Without a codec messages are bytes.
-local shared_codec = host.lib.node.script().codec or {}
+local shared_codec = host.script.codec or {}
 if type(shared_codec) == "function" then shared_codec = nil end
 
 -- The wrappers leave by a tail call, so error levels are what they look like.
