@@ -38,6 +38,8 @@ clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
   *(clua_vm **)lua_getextraspace(vm->L) = vm;
   // Messages make short-lived strings: the generational mode costs a third of the incremental one there.
   lua_gc(vm->L, LUA_GCGEN, 0, 0);
+  // Nothing that opening makes is garbage, and the generational mode would look at all of it after every fifth more.
+  clua_set_collecting(vm, false);
   vm->is_enforcing = true;
   lua_pushcfunction(vm->L, open_vm);
   lua_pushboolean(vm->L, trusted);
@@ -46,6 +48,7 @@ clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
     clua_close(vm);
     return NULL;
   }
+  clua_set_collecting(vm, true);
   clua_watch(vm);
   return vm;
 }
@@ -74,6 +77,9 @@ static int collect(lua_State *L) {
   lua_gc(L, LUA_GCCOLLECT);
   return 0;
 }
+
+// Neither allocates, so neither can raise.
+void clua_set_collecting(clua_vm *vm, bool is_on) { lua_gc(vm->L, is_on ? LUA_GCRESTART : LUA_GCSTOP); }
 
 void clua_collect(clua_vm *vm) { clua_protected(vm, collect, NULL); }
 

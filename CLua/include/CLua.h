@@ -84,6 +84,8 @@ bool clua_is_running(const clua_vm *vm);
 // Ends the run under way as a budget does: no pcall holds it up. For runs that were told to end and do not.
 void clua_end_run(clua_vm *vm);
 void clua_collect(clua_vm *vm);
+// Off: only where memory runs out. On when the VM is opened.
+void clua_set_collecting(clua_vm *vm, bool is_on);
 const char *clua_version(void);
 
 // Each of these is protected: false or 0 means the failure is in clua_failure.

@@ -59,8 +59,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   /// - Throws: code `configuration`, with the key's name, for what makes no sense.
   public func validated() throws(NodeCoreError) -> NodeConfiguration {
     var result = self
-    func require(_ condition: Bool, _ key: String, _ why: String) throws(NodeCoreError) {
-      guard condition else { throw NodeCoreError(code: .configuration, message: "\(key): \(why)") }
+    func require(_ condition: Bool, _ key: String, _ why: @autoclosure () -> String) throws(NodeCoreError) {
+      guard condition else { throw NodeCoreError(code: .configuration, message: "\(key): \(why())") }
     }
     // Values set from Swift have not gone through `set`.
     for key in Self.keys {

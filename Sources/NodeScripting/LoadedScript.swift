@@ -172,7 +172,7 @@ package final class LoadedScript {
   ) throws(LuaError) -> LuaRef {
     let function = try loading(name, runtime)
     defer { runtime.vm.release(function) }
-    return try runtime.vm.callNowRef(function, arguments)
+    return try runtime.vm.withoutCollecting { () throws(LuaError) in try runtime.vm.callNowRef(function, arguments) }
   }
 
   private static func arguments(

@@ -4,7 +4,7 @@
 local host = ...
 local lib = host.lib
 local text, script, args = lib.text, lib.script, lib.args
-local error, ipairs, type = error, ipairs, type
+local error, ipairs, next, type = error, ipairs, next, type
 
 local M = {}
 
@@ -23,6 +23,7 @@ function M.examine(value)
 end
 
 function M.arguments(prepared, given)
+  if not prepared.args[1] and next(given) == nil then return {} end
   local values, problems = args.resolve(prepared.args, given)
   if problems[1] then error(problems[1].message, 0) end
   return values

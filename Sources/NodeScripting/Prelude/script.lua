@@ -155,9 +155,13 @@ function M.prepare(script)
   if script.session ~= nil and script.process_message ~= nil then
     add("session", "excludes process_message: a script has one or the other")
   end
-  local wrong
-  prepared.args, wrong = args.declare(prepared.args)
-  for _, problem in ipairs(wrong) do problems[#problems + 1] = problem end
+  if prepared.args == nil then
+    prepared.args = {}
+  else
+    local wrong
+    prepared.args, wrong = args.declare(prepared.args)
+    for _, problem in ipairs(wrong) do problems[#problems + 1] = problem end
+  end
   prepared.timers = check_timers(prepared.timers or {}, add)
   prepared.calls = prepared.calls or {}
   prepared.config = check_config(prepared.config or {}, add)

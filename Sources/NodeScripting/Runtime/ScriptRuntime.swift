@@ -56,7 +56,7 @@ package final class ScriptRuntime {
       throw ScriptError(error, code: .load)
     }
     anchor.pointee = Unmanaged.passUnretained(self)
-    try install()
+    try vm.withoutCollecting { () throws(ScriptError) in try install() }
   }
 
   deinit {
