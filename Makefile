@@ -1,14 +1,16 @@
 # The same commands for people and CI. `make` alone lists them.
 
-.PHONY: help demo test build format lint bench api for-building for-testing swift
+.PHONY: help demo test build format lint bench instructions accept-instructions api for-building for-testing for-counting swift
 
 help:
 	@echo "make demo     installs what is missing, builds in release, runs ten players of telephone on real sockets"
-	@echo "make test     installs what is missing and runs all tests"
+	@echo "make test     installs what is missing, runs all tests, counts the instructions of a message"
 	@echo "make build    builds for development; the program is .build/debug/moonpeer"
 	@echo "make format   formats the Swift code"
 	@echo "make lint     checks the format of the Swift code, and the Lua code with luacheck"
 	@echo "make bench    measures in release, and writes the table of docs/PERFORMANCE.md"
+	@echo "make instructions         counts the instructions of a message in release; fails where they have grown"
+	@echo "make accept-instructions  takes what it counts now as what is expected"
 	@echo "make api      writes what is generated from the declaration of the Lua API"
 
 demo: for-building
@@ -18,6 +20,7 @@ demo: for-building
 
 test: for-testing
 	swift test --disable-xctest
+	@$(MAKE) --no-print-directory instructions
 
 build: for-building
 	swift build
@@ -40,6 +43,15 @@ bench: for-building
 	swift build -c release --product moonpeer-bench
 	"$$(swift build -c release --show-bin-path)/moonpeer-bench" --table docs/PERFORMANCE.md
 
+# Counted and not timed, so that a busy machine says the same. Not a test of `swift test`: it is release code that is counted.
+instructions: for-counting
+	swift build -c release --product moonpeer-bench
+	"$$(swift build -c release --show-bin-path)/moonpeer-bench" instructions Tests/instructions.txt
+
+accept-instructions: for-counting
+	swift build -c release --product moonpeer-bench
+	"$$(swift build -c release --show-bin-path)/moonpeer-bench" instructions Tests/instructions.txt --accept
+
 api: for-building
 	swift run APIReference
 
@@ -56,6 +68,10 @@ testing = \
   $(call need,command -v nc,netcat-openbsd) \
   $(call need,command -v luacheck,lua-check) \
   $(call need,command -v python3,python3)
+
+counting = \
+  $(call need,command -v valgrind,valgrind) \
+  $(call need,command -v objcopy,binutils)
 
 # The package lists of a fresh machine may be missing or old, so they are fetched where the first try fails.
 install = \
@@ -75,6 +91,10 @@ for-building: swift
 
 for-testing: swift
 	@missing=; $(building) $(testing) $(install)
+
+# Where there is no valgrind to be had the count says so and is left out; all else goes on.
+for-counting: for-building
+	@missing=; $(counting) if [ -n "$$missing" ]; then ( $(install) ) || echo "make: no$$missing here: instructions cannot be counted" >&2; fi
 
 swift:
 	@command -v swift >/dev/null || { echo "make: Swift 6.2 or later is missing: see https://www.swift.org/install" >&2; exit 1; }

@@ -70,6 +70,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
+    .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks"], swiftSettings: strict),
     .target(name: "TestSettings", path: "Tests/TestSettings"),
     .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings"], swiftSettings: strict),
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore"], swiftSettings: strict),

@@ -15,7 +15,7 @@ import NodeEngine
         moonpeer-bench --case stream-16 --runs 5
         moonpeer-bench --quick --table docs/PERFORMANCE.md
       """,
-    subcommands: [Run.self, Worker.self, Dialer.self], defaultSubcommand: Run.self)
+    subcommands: [Run.self, Instructions.self, Worker.self, Dialer.self, Replay.self], defaultSubcommand: Run.self)
 }
 
 struct Run: ParsableCommand {

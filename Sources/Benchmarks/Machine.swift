@@ -4,6 +4,16 @@ import Foundation
 enum Machine {
   static var date: String { ISO8601DateFormatter.string(from: Date(), timeZone: .gmt, formatOptions: .withFullDate) }
 
+  static var architecture: String {
+    #if arch(x86_64)
+      "x86_64"
+    #elseif arch(arm64)
+      "arm64"
+    #else
+      "another"
+    #endif
+  }
+
   static var description: String {
     let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
     let model = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }

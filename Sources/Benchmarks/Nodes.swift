@@ -9,6 +9,10 @@ import NodeScripting
 final class Nodes: Sendable {
   private let environment: @Sendable () -> NodeEnvironment
 
+  init(_ environment: @escaping @Sendable () -> NodeEnvironment) {
+    self.environment = environment
+  }
+
   init(_ parameters: Parameters) {
     var logger = Logger(label: "bench")
     logger.logLevel = .critical

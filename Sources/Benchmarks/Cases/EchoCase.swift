@@ -17,24 +17,24 @@ enum EchoCase {
     }
   }
 
-  private static let server = """
+  static let server = """
     local codec = require "moonpeer.codec"
     return { codec = codec.length_prefixed(), process_message = function(_, conn, message) conn:send(message) end }
     """
 
-  private static let client = """
+  static let client = """
     local codec = require "moonpeer.codec"
-    local turns, wrong, is_over, message = 0, 0, false, ""
+    local turns, wrong, is_over, message, limit = 0, 0, false, "", math.maxinteger
     return {
       codec = codec.length_prefixed(),
       process_message = function(_, conn, reply)
         turns = turns + 1
         if reply ~= message then wrong = wrong + 1 end
-        if not is_over then conn:send(reply) end
+        if turns < limit and not is_over then conn:send(reply) end
       end,
       calls = {
-        begin = function(node, address, size)
-          message = ("x"):rep(size)
+        begin = function(node, address, size, count)
+          message, limit = ("x"):rep(size), count or limit
           assert(node:connect(address)):send(message)
         end,
         turns = function() return turns, wrong end,

@@ -84,6 +84,12 @@ enum StreamCase {
           conn:flush()
           return sent
         end,
+        -- burst(address, size, count)
+        burst = function(node, address, size, count)
+          local conn, message = assert(node:connect(address)), ("x"):rep(size)
+          for _ = 1, count do conn:send(message) end
+          conn:flush()
+        end,
         -- numbered(address, size, count) sends messages that begin with their number
         numbered = function(node, address, size, count)
           local conn, rest = assert(node:connect(address)), ("x"):rep(size - 4)
