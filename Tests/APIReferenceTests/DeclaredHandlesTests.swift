@@ -109,25 +109,25 @@ import Testing
     ((fields ? shape.fields.map(\.name) : []) + shape.methods.map(\.name)).sorted()
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["node", "conn"])
+  @Test(.timeLimit(.minutes(5)), arguments: ["node", "conn"])
   func `A handle has the methods that are declared`(name: String) async throws {
     let shape = name == "node" ? LuaAPI.node : LuaAPI.conn
     #expect(try await look(name).texts == names(shape, fields: false))
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Handles have the fields that are declared`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Handles have the fields that are declared`() async throws {
     // These two are not stored: one is asked for, the other is the script's to set.
     #expect(try await (look("node fields").texts + ["address"]).sorted() == LuaAPI.node.fields.map(\.name).sorted())
     #expect(try await (look("conn fields").texts + ["peer"]).sorted() == LuaAPI.conn.fields.map(\.name).sorted())
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["queue", "timer", "task", "view"])
+  @Test(.timeLimit(.minutes(5)), arguments: ["queue", "timer", "task", "view"])
   func `A made thing has the methods that are declared`(name: String) async throws {
     let shape = ["queue": LuaAPI.queue, "timer": LuaAPI.timer, "task": LuaAPI.task, "view": LuaAPI.view][name]!
     #expect(try await look(name).texts == names(shape, fields: false))
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: ["counts", "stats", "conn stats", "heuristics", "reason"])
+  @Test(.timeLimit(.minutes(5)), arguments: ["counts", "stats", "conn stats", "heuristics", "reason"])
   func `A table of results has the fields that are declared`(name: String) async throws {
     let shapes = [
       "counts": LuaAPI.counts, "stats": LuaAPI.statistics, "conn stats": LuaAPI.statistics,
@@ -141,7 +141,7 @@ import Testing
         ? found.allSatisfy(names(LuaAPI.reason).contains) && found.contains("kind") : found == names(shapes[name]!))
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: [LuaAPI.codecModule, LuaAPI.json, LuaAPI.log].map(\.name))
+  @Test(.timeLimit(.minutes(5)), arguments: [LuaAPI.codecModule, LuaAPI.json, LuaAPI.log].map(\.name))
   func `A module has what is declared`(name: String) async throws {
     let module = try #require(Document.sections.flatMap(\.modules).first { $0.name == name })
     let declared = (module.fields.map(\.name) + module.functions.map(\.name)).sorted()
@@ -150,7 +150,7 @@ import Testing
     #expect(mistake.contains("\(name) has no") && mistake.contains("known: "), "\(mistake)")
   }
 
-  @Test(.timeLimit(.minutes(1))) func `The socket options are those that are declared`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `The socket options are those that are declared`() async throws {
     let message = try await look("conn options").text ?? ""
     #expect(message.list(after: "\" (").map { $0 } == LuaAPI.optionNames.map(\.name), "\(message)")
   }

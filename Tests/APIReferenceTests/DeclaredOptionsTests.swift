@@ -45,7 +45,7 @@ import Testing
     #expect(Self.functions.map(\.name).sorted() == Self.calls.keys.sorted())
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Nodes and modules take the declared options`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Nodes and modules take the declared options`() async throws {
     let script = """
       local codec, json = require "moonpeer.codec", require "moonpeer.json"
       return {
@@ -73,7 +73,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `An option given its declared default changes nothing`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `An option given its declared default changes nothing`() async throws {
     let script = """
       local codec = require "moonpeer.codec"
       return {
@@ -106,7 +106,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Scenarios take the declared options and have the declared handles`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Scenarios take the declared options and have the declared handles`() async throws {
     let calls = Self.calls.filter { $0.key.hasPrefix("moonpeer.network.") }.sorted { $0.key < $1.key }
     let tries = calls.map { "  { \"\($0.key)\", function() return \($0.value) end }," }.joined(separator: "\n")
     let text = """

@@ -28,7 +28,7 @@ import Testing
     #expect(LuaAPI.heuristics.fields.map(\.name) == Heuristics.names)
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A script sees every configuration key that is set, and takes them all`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `A script sees every configuration key that is set, and takes them all`() async throws {
     let set = NodeConfiguration.keys.filter { $0.value(of: NodeConfiguration()) != nil }.map(\.name)
     let code = "local names = {} for name in pairs(node.config) do names[#names + 1] = name end return names"
     let found = try await withNode("return { process_message = function() end }") { try await $0.evaluate(code).first?.texts }
@@ -41,7 +41,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `The sandbox has the globals that are declared`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `The sandbox has the globals that are declared`() async throws {
     let code = """
       local names = {}
       for name, value in pairs(_G) do
@@ -63,7 +63,7 @@ import Testing
     #expect(found.filter { !old.contains($0) } == (LuaAPI.globals + members).sorted())
   }
 
-  @Test(.timeLimit(.minutes(1))) func `The script table takes the keys that are declared`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `The script table takes the keys that are declared`() async throws {
     let text = """
       return { zzzzzz = 1, save = print, args = { a = { help = "", zzzzzz = 1 }, b = { type = "zzzzzz" } },
         timers = { tick = { every = 1, run = print, zzzzzz = 1 } } }
@@ -81,7 +81,7 @@ import Testing
     #expect(problems.contains { $0.hasPrefix("save: is not in this version") })
   }
 
-  @Test(.timeLimit(.minutes(1))) func `The hooks are those that are declared`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `The hooks are those that are declared`() async throws {
     let hooks = LuaAPI.scriptKeys.compactMap { key -> String? in
       guard case .hook = key.kind else { return nil }
       return key.name

@@ -18,7 +18,7 @@ import Testing
     #expect(Self.scenarios.count == 1)
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: scripts)
+  @Test(.timeLimit(.minutes(5)), arguments: scripts)
   func `A script in the reference is free of mistakes`(text: String) async throws {
     let source = ScriptSource(name: "example.lua", text: text)
     let declaration = try await ScriptedNode.inspect(source, environment: .sockets())
@@ -26,7 +26,7 @@ import Testing
     #expect(!declaration.hooks.isEmpty)
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: scripts)
+  @Test(.timeLimit(.minutes(5)), arguments: scripts)
   func `A script in the reference starts`(text: String) async throws {
     try await withNode(text, listen: "127.0.0.1:0") { node in
       let address = await node.node.address
@@ -34,7 +34,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `The tasks of the reference share the work`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `The tasks of the reference share the work`() async throws {
     let text = try #require(Self.scripts.first { $0.hasPrefix("-- crew.lua\n") })
     try await withNode(text) { node in
       let done = try await node.evaluate("node.state.done")
@@ -44,7 +44,7 @@ import Testing
 
   /// The example, what a client of it does in Lua, and what comes of that.
   @Test(
-    .timeLimit(.minutes(1)),
+    .timeLimit(.minutes(5)),
     arguments: [
       ("-- tally.lua", "c:write('x\\ny\\n') return c:read(4)", "1\n2\n"),
       ("-- greeter.lua", "c:write('HELLO 1\\nhi\\n') return c:read(20)", "HELLO 1\nyou said hi\n"),
@@ -62,7 +62,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: scenarios)
+  @Test(.timeLimit(.minutes(5)), arguments: scenarios)
   func `A scenario in the reference passes`(text: String) async throws {
     try await withFolder { folder in
       let file = folder.appendingPathComponent("scenario.lua")

@@ -7,12 +7,12 @@ import Testing
 
 /// The shipped scripts and examples name only what is declared.
 @Suite struct ScriptsAgainstDeclarationTests {
-  @Test(.timeLimit(.minutes(2))) func `luacheck finds nothing in scripts, examples and the shipped Lua`() throws {
+  @Test(.timeLimit(.minutes(5))) func `luacheck finds nothing in scripts, examples and the shipped Lua`() throws {
     let (status, text) = try luacheck(["--quiet", "scripts", "examples", "Sources/NodeScripting", "Sources/TestNetwork"])
     #expect(status == 0, "\(text)")
   }
 
-  @Test(.timeLimit(.minutes(2)), arguments: ["io.open('x')", "os.execute('x')", "string.dump(print)", "total = 1"])
+  @Test(.timeLimit(.minutes(5)), arguments: ["io.open('x')", "os.execute('x')", "string.dump(print)", "total = 1"])
   func `luacheck finds what the sandbox does not have`(mistake: String) async throws {
     try await withFolder { folder in
       let file = folder.appendingPathComponent("mistake.lua")

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct `moonpeer check` {
+@Suite(.timeLimit(.minutes(5))) struct `moonpeer check` {
   @Test func `says what a script declares`() async throws {
     let folder = try Folder(["life.lua": Scripts.life])
     let run = try await moonpeer("check", "life.lua", in: folder)

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// The formats other programs read, given to such programs. `make test` installs python3.
-@Suite(.timeLimit(.minutes(3))) struct `Machine-readable results` {
+@Suite(.timeLimit(.minutes(5))) struct `Machine-readable results` {
   /// Names and messages that break careless writers.
   private static let hostile = Scripts.scenarios([
     ("<a href=\"x\">&amp; ]]> # SKIP \\ 'q'", "net:expect(true)"),
@@ -66,7 +66,7 @@ import Testing
   }
 }
 
-@Suite(.timeLimit(.minutes(3))) struct `On a terminal` {
+@Suite(.timeLimit(.minutes(5))) struct `On a terminal` {
   /// Runs `moonpeer` on a terminal of its own; what it showed.
   private func onTerminal(_ arguments: [String], in folder: Folder, environment: [String: String] = [:]) async throws -> Finished
   {

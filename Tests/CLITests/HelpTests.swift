@@ -3,7 +3,7 @@ import Testing
 
 @testable import MoonpeerCLI
 
-@Suite(.timeLimit(.minutes(3))) struct `The program` {
+@Suite(.timeLimit(.minutes(5))) struct `The program` {
   let folder = try! Folder()
 
   @Test func `says its version on standard output`() async throws {

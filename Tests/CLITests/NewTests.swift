@@ -1,6 +1,6 @@
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct `moonpeer new` {
+@Suite(.timeLimit(.minutes(5))) struct `moonpeer new` {
   @Test func `makes a script and a scenario that pass as they are`() async throws {
     let folder = try Folder()
     let made = try await moonpeer("new", "ping-2", in: folder)

@@ -39,7 +39,7 @@ final class Program {
     return URL(fileURLWithPath: own).deletingLastPathComponent().appendingPathComponent("moonpeer").path
   }()
   /// Far beyond what any of these runs takes; only a hang reaches it.
-  static let deadline = Duration.seconds(60)
+  static let deadline = Duration.seconds(150)
 
   let process: pid_t
   /// Kept for as long as the process may look into it.

@@ -1,6 +1,6 @@
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct `moonpeer run refuses` {
+@Suite(.timeLimit(.minutes(5))) struct `moonpeer run refuses` {
   private func folder() throws -> Folder {
     try Folder([
       "life.lua": Scripts.life, "bare.lua": "return {}", "broken.lua": "return {", "wrong.lua": "return { proces = 1 }",

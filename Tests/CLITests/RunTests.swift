@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct `moonpeer run` {
+@Suite(.timeLimit(.minutes(5))) struct `moonpeer run` {
   /// Starts a node and gives the address it prints.
   private func start(_ arguments: [String], in folder: Folder) async throws -> (Program, address: String) {
     let program = try Program(["run"] + arguments, in: folder)

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import Testing
 
-@Suite(.timeLimit(.minutes(3))) struct `moonpeer test` {
+@Suite(.timeLimit(.minutes(5))) struct `moonpeer test` {
   @Test func `has a line per scenario with its time and a count at the end`() async throws {
     let folder = try Folder(["a_scenario.lua": Scripts.passing])
     let run = try await moonpeer("test", "a_scenario.lua", in: folder)

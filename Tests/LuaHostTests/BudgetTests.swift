@@ -54,7 +54,7 @@ struct BudgetTests {
     try Machine(time: time, natives: Machine.natives + [("park_free", { LuaCall($0).none() })])
   }
 
-  @Test(.timeLimit(.minutes(1)), arguments: loops)
+  @Test(.timeLimit(.minutes(5)), arguments: loops)
   func `An endless run ends, as a call and as a run, and the VM lives on`(code: String) throws {
     let machine = try machine()
     for _ in 0..<2 {
@@ -73,7 +73,7 @@ struct BudgetTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A thread whose run was ended can be ended again and again`() throws {
+  @Test(.timeLimit(.minutes(5))) func `A thread whose run was ended can be ended again and again`() throws {
     let machine = try machine(.milliseconds(30))
     let thread = try #require(machine.vm.makeThread())
     for round in 0..<30 {
@@ -83,7 +83,7 @@ struct BudgetTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Nothing after the end is run, not even a handler`() throws {
+  @Test(.timeLimit(.minutes(5))) func `Nothing after the end is run, not even a handler`() throws {
     let machine = try machine()
     for code in [
       "pcall(function() while true do end end) after = true",
@@ -100,7 +100,7 @@ struct BudgetTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A coroutine that the budget ended stays dead and closes without running`() throws {
+  @Test(.timeLimit(.minutes(5))) func `A coroutine that the budget ended stays dead and closes without running`() throws {
     let machine = try machine()
     let code = """
       co = coroutine.create(function()
@@ -114,7 +114,7 @@ struct BudgetTests {
     #expect(try machine.run("return coroutine.resume(co)") == [false, "cannot resume dead coroutine"])
   }
 
-  @Test(.timeLimit(.minutes(1))) func `The shipped Lua may leave its tables in order, and no more`() throws {
+  @Test(.timeLimit(.minutes(5))) func `The shipped Lua may leave its tables in order, and no more`() throws {
     let machine = try machine()
     let shipped = try machine.vm.load(
       """
@@ -139,7 +139,7 @@ struct BudgetTests {
     #expect(machine.failure("spin_on_close()")?.kind == .time)
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A wait starts the budget anew`() throws {
+  @Test(.timeLimit(.minutes(5))) func `A wait starts the budget anew`() throws {
     let machine = try machine(.seconds(1))
     // Together far over the budget; each part far inside it, on a busy machine too.
     let (thread, status) = try machine.start("while not done do park() end return 'whole'")
@@ -154,7 +154,7 @@ struct BudgetTests {
     #expect(try thread.results() == ["whole"])
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A signal that comes late ends nothing`() throws {
+  @Test(.timeLimit(.minutes(5))) func `A signal that comes late ends nothing`() throws {
     // Runs of about the budget's length, so that the signal often meets the end of one: what finished stays finished,
     // and the run after it has its whole budget.
     let machine = try machine(.milliseconds(4))
@@ -174,7 +174,7 @@ struct BudgetTests {
     #expect(ended < 600)
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A budget can be set, changed and taken away while the VM lives`() throws {
+  @Test(.timeLimit(.minutes(5))) func `A budget can be set, changed and taken away while the VM lives`() throws {
     let machine = try Machine(time: .zero)
     machine.vm.limits = LuaLimits(time: .milliseconds(50))
     #expect(machine.failure("while true do end")?.kind == .time)
@@ -186,7 +186,7 @@ struct BudgetTests {
     #expect(try machine.run("return 1") == [1])
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Many VMs on many threads each end their own runs only`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Many VMs on many threads each end their own runs only`() async throws {
     try await withThrowingTaskGroup(of: Int.self) { group in
       for index in 0..<8 {
         group.addTask {
@@ -207,7 +207,7 @@ struct BudgetTests {
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `A VM inside another's native is ended by its own budget`() throws {
+  @Test(.timeLimit(.minutes(5))) func `A VM inside another's native is ended by its own budget`() throws {
     let machine = try Machine(time: .seconds(50), natives: [("inner", { state in
       let call = LuaCall(state)
       guard let inner = try? Machine(time: .milliseconds(50)) else { return call.raise("failed", "no VM") }

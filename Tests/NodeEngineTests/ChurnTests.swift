@@ -19,7 +19,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(2))) func `Dialled, cancelled, closed from either side at once`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Dialled, cancelled, closed from either side at once`() async throws {
     let server = Recorder()
     let client = Recorder()
     try await withNode(server, { $0.listen = Array(repeating: $0.listen[0], count: 8) }) { listener in
@@ -54,7 +54,7 @@ import Testing
     #expect(client.connects.count >= 50)
   }
 
-  @Test(.timeLimit(.minutes(2))) func `Raw peers that come and go in every way`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Raw peers that come and go in every way`() async throws {
     let logic = Echo()
     try await withNode(logic) { node in
       let address = await node.address
@@ -119,7 +119,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(3)), arguments: [1, 2, 3, UInt64.random(in: 4 ... 1 << 40)])
+  @Test(.timeLimit(.minutes(5)), arguments: [1, 2, 3, UInt64.random(in: 4 ... 1 << 40)])
   func `Chaos keeps every invariant`(seed: UInt64) async throws {
     print("chaos with seed \(seed)")
     let count = 6

@@ -33,7 +33,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Messages as large as max, one after the other`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Messages as large as max, one after the other`() async throws {
     let logic = Recorder()
     try await withNode(Echo()) { server in
       try await withNode(logic) { node in

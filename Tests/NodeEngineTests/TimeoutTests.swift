@@ -131,13 +131,13 @@ import Testing
   }
 
   @Test func `Who reads slowly but steadily is not`() async throws {
-    let logic = Flusher(16)
+    let logic = Flusher(6)
     try await withNode(logic, { $0.writeTimeout = .seconds(1) }) { node in
       let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
       var total = 0
       try await eventually("all is read") {
         if case .bytes(let bytes) = raw.poll(4096) { total += bytes.count }
-        return total == 16 << 16
+        return total == 6 << 16
       }
       try await eventually("flush has its answer") { logic.outcome.withLock { $0 } != nil }
       #expect(logic.outcome.withLock { $0 } == "flushed")

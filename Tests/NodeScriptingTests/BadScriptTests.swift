@@ -6,7 +6,7 @@ import NodeScripting
 import Testing
 
 /// Bad scripts: one clear message each, with what, where and what to do.
-@Suite(.timeLimit(.minutes(1))) struct BadScriptTests {
+@Suite(.timeLimit(.minutes(5))) struct BadScriptTests {
   @Test(arguments: [
     ("return {", "bad.lua:1", "unexpected symbol near <eof>"),
     ("return {\n  name = 'x'\n  version = 1 }", "bad.lua:3", "'}' expected (to close '{' at line 1) near 'version'"),

@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// `node:broadcast` and `node:open`, which are kept apart.
-@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct BroadcastTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(5))) struct BroadcastTests {
   private let listener = """
     local codec = require "moonpeer.codec"
     return { codec = codec.lines(), process_message = function(node, conn, message)

@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// Calls: what another script, a scenario or Swift may ask of a node.
-@Suite(.timeLimit(.minutes(1))) struct CallTests {
+@Suite(.timeLimit(.minutes(5))) struct CallTests {
   private let adder = """
     return { calls = {
       add = function(node, a, b) return a + b end,

@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// `conn`: its fields, options and identity; what it answers when it is over.
-@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct ConnHandleTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(5))) struct ConnHandleTests {
   private let lines = "return { codec = require 'moonpeer.codec'.lines() }"
 
   @Test func `A connection has one handle for its whole life, fit for a table key`() async throws {

@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// Raw reads: in a handshake, a session and on a stream.
-@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct ConnReadingTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(5))) struct ConnReadingTests {
   /// Reads what the client's raw bytes are in a handshake, and answers with what it made of them.
   private func handshake(_ body: String, _ bytes: String) async throws -> LuaValue {
     try await withNodes { nodes in

@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// Sending against back-pressure, and closing with something still to send.
-@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct ConnTrafficTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(5))) struct ConnTrafficTests {
   /// Takes nothing until told to.
   private let sink = """
     local codec = require "moonpeer.codec"

@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// `node:connect`: a live connection, or nil and an error whose kind says why.
-@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct DialTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(5))) struct DialTests {
   private let kind = "local conn, problem = node:connect(...) return conn and 'connected' or problem.kind"
 
   @Test func `A dial gives a live connection with all its fields`() async throws {

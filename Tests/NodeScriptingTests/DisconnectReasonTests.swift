@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// `on_disconnect`: once for every connection, with the reason it ended for.
-@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct DisconnectReasonTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(5))) struct DisconnectReasonTests {
   private let noted = """
     on_disconnect = function(node, conn, reason)
       node.state.count = (node.state.count or 0) + 1

@@ -8,7 +8,7 @@ let echo = """
   return { codec = codec.length_prefixed(), process_message = function(_, conn, m) conn:send(m) end }
   """
 
-@Test(.timeLimit(.minutes(1))) func `A request to an echo comes back`() async throws {
+@Test(.timeLimit(.minutes(5))) func `A request to an echo comes back`() async throws {
   try await withNode(echo) { server in
     let client = """
       local codec = require "moonpeer.codec"

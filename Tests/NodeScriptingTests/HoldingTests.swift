@@ -74,7 +74,7 @@ import Testing
       try await client.write(frame(Array("1".utf8)))
       try await eventually("the hook waits") { try await node.call("holds").first == true }
       let more = (2...2000).flatMap { frame(Array("\($0) ".utf8) + [UInt8](repeating: 120, count: 5_000)) }
-      let taken = try await client.writeWhileTaken(more, patience: .seconds(20))
+      let taken = try await client.writeWhileTaken(more, patience: .seconds(60))
       #expect(taken == more.count)
       try await eventually("the rest is dropped") { try await node.call("stats").last == 1994 }
       _ = try await node.call("open")

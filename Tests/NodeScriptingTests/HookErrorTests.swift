@@ -6,7 +6,7 @@ import NodeScripting
 import Testing
 
 /// An uncaught error has the consequence its hook gives it, is logged with its place, and is counted.
-@Suite(.timeLimit(.minutes(1))) struct HookErrorTests {
+@Suite(.timeLimit(.minutes(5))) struct HookErrorTests {
   private let client = "return { codec = require 'moonpeer.codec'.lines() }"
 
   private func script(_ more: String) -> String {

@@ -6,7 +6,7 @@ import Testing
 @testable import NodeScripting
 
 /// What has ended is freed: nodes, their VMs, runs and handles.
-@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct LifetimeTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(5))) struct LifetimeTests {
   /// Everything a script can leave behind: parked hooks, tasks, timers, requests, streams, calls between nodes.
   private static let busy = """
     local codec = require "moonpeer.codec"

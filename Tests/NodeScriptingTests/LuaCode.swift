@@ -27,7 +27,7 @@ private let tools = #"""
     return true
   end
   local function eventually(node, check)
-    local deadline = node:now() + 20
+    local deadline = node:now() + 60
     while not check() do
       if node:now() > deadline then error("it never came true", 2) end
       node:sleep(0.001)

@@ -7,7 +7,7 @@ import Testing
 private let lines = "require 'moonpeer.codec'.lines()"
 
 /// `node`: its fields and what it can be asked.
-@Suite(.timeLimit(.minutes(1))) struct NodeHandleTests {
+@Suite(.timeLimit(.minutes(5))) struct NodeHandleTests {
   @Test(arguments: ["name", "id", "args", "config", "address"])
   func `A field can be read and not set`(field: String) async throws {
     try await withNodes { nodes in

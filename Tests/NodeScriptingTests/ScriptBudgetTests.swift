@@ -4,7 +4,7 @@ import NodeScripting
 import Testing
 
 /// A run over its budget costs that run: what waited for it goes on, and so does the node.
-@Suite(.timeLimit(.minutes(1))) struct ScriptBudgetTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptBudgetTests {
   @Test func `A task that runs over its budget ends for those who wait for it`() async throws {
     try await withNodes { nodes in
       let node = try await nodes.start("return { config = { script_time = '100ms' } }")

@@ -5,7 +5,7 @@ import NodeScripting
 import Testing
 
 /// The keys of the table a script returns, each with a node that runs.
-@Suite(.timeLimit(.minutes(1))) struct ScriptKeyTests {
+@Suite(.timeLimit(.minutes(5))) struct ScriptKeyTests {
   @Test func `Name and version are declared, and the name is in every log line`() async throws {
     try await withNodes { nodes in
       let node = try await nodes.start(

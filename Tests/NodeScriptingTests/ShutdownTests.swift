@@ -6,7 +6,7 @@ import NodeScripting
 import Testing
 
 /// A node may be shut down from anywhere, at any time, and then nothing of it runs any more.
-@Suite(.onEveryBackend, .timeLimit(.minutes(1))) struct ShutdownTests {
+@Suite(.onEveryBackend, .timeLimit(.minutes(5))) struct ShutdownTests {
   @Test(arguments: [
     "init", "handshake", "codec", "on_connect", "process_message", "session", "on_disconnect", "on_shutdown", "timer",
     "task", "call",

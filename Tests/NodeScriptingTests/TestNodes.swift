@@ -69,7 +69,7 @@ extension ScriptedNode {
 ///
 /// - Throws: what is not so after ten seconds: far more than any machine needs, and an end for a broken one.
 func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-  let end = ContinuousClock.now + .seconds(10)
+  let end = ContinuousClock.now + .seconds(60)
   while try await !condition() {
     guard ContinuousClock.now < end else { throw NotSo(description: "not so within 10 s: \(what)") }
     try await Task.sleep(for: .milliseconds(2))

@@ -31,7 +31,7 @@ import Testing
       "\(block.testDescription): this is not in \(name):\n\(block.rest)")
   }
 
-  @Test(.timeLimit(.minutes(3)), arguments: Document.all)
+  @Test(.timeLimit(.minutes(5)), arguments: Document.all)
   func `The files that a document has its reader make load and pass`(document: Document) async throws {
     let blocks = document.blocks.filter { $0.language == "lua" && $0.fileName != nil && !$0.isExcerpt }
     guard !blocks.isEmpty else { return }

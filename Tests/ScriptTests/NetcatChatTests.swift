@@ -6,7 +6,7 @@ import Testing
 
 /// scripts/chat.lua against nc.
 @Suite struct NetcatChatTests {
-  @Test(.timeLimit(.minutes(1))) func `Two people with nc hear each other, and see who comes and goes`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Two people with nc hear each other, and see who comes and goes`() async throws {
     let netcat = try Tool.netcat()
     try await withScript("scripts/chat.lua") { node, port in
       let ann = try Netcat(netcat, port: port)
@@ -45,7 +45,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `Everything may be typed before anything is read`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `Everything may be typed before anything is read`() async throws {
     let netcat = try Tool.netcat()
     try await withScript("scripts/chat.lua") { _, port in
       let said = try await netcat.expect(["127.0.0.1", port], input: Data("cat\n/who\n/nonsense\n/quit\n".utf8), seconds: 20)

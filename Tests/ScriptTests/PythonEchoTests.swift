@@ -24,11 +24,11 @@ import Testing
     Length(width: "4", endian: "little", capacity: UInt64(UInt32.max)), Length(width: "8", endian: "little", capacity: .max),
   ]
 
-  @Test(.timeLimit(.minutes(3)), arguments: lengths) func `Python's frames come back as they went`(length: Length) async throws {
+  @Test(.timeLimit(.minutes(5)), arguments: lengths) func `Python's frames come back as they went`(length: Length) async throws {
     try await talk(length, arguments: [:], max: length.defaultMax)
   }
 
-  @Test(.timeLimit(.minutes(3)), arguments: lengths) func `A frame over the script's own maximum ends the connection`(
+  @Test(.timeLimit(.minutes(5)), arguments: lengths) func `A frame over the script's own maximum ends the connection`(
     length: Length
   ) async throws {
     try await talk(length, arguments: ["max": 250], max: 250)

@@ -7,7 +7,7 @@ import Testing
 
 /// examples/redis against redis-cli and redis-benchmark.
 @Suite struct RedisClientTests {
-  @Test(.timeLimit(.minutes(1))) func `redis-cli gets the answers it would get from Redis`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `redis-cli gets the answers it would get from Redis`() async throws {
     let client = try Tool.redisClient()
     try await withScript("examples/redis/redis.lua") { node, port in
       func ask(_ words: String...) async throws -> String {
@@ -39,7 +39,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(1))) func `redis-cli runs commands from its input, and values are bytes`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `redis-cli runs commands from its input, and values are bytes`() async throws {
     let client = try Tool.redisClient()
     try await withScript("examples/redis/redis.lua") { _, port in
       let said = try await client.expect(
@@ -53,7 +53,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(2))) func `redis-cli --pipe loads ten thousand commands`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `redis-cli --pipe loads ten thousand commands`() async throws {
     let client = try Tool.redisClient()
     try await withScript("examples/redis/redis.lua") { node, port in
       var commands = Data()
@@ -68,7 +68,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(3))) func `redis-benchmark runs with pipelining over twenty connections`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `redis-benchmark runs with pipelining over twenty connections`() async throws {
     let benchmark = try Tool.redisBenchmark()
     try await withScript("examples/redis/redis.lua") { node, port in
       let run = try await benchmark.run(

@@ -30,7 +30,7 @@ func withScript(
 /// Looks again and again until it holds, for at most ten seconds.
 func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
   let clock = ContinuousClock()
-  let deadline = clock.now + .seconds(10)
+  let deadline = clock.now + .seconds(60)
   while clock.now < deadline {
     if try await condition() { return true }
     try await clock.sleep(for: .milliseconds(5))

@@ -1,7 +1,7 @@
 import TestNetwork
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct NodeHandleTests {
+@Suite(.timeLimit(.minutes(5))) struct NodeHandleTests {
   @Test func `A handle calls, evaluates and counts`() async throws {
     let result = try await runScenario(
       """

@@ -2,7 +2,7 @@ import Foundation
 import TestNetwork
 import Testing
 
-@Test(.timeLimit(.minutes(1))) func `What a script logs carries the name of its node`() async throws {
+@Test(.timeLimit(.minutes(5))) func `What a script logs carries the name of its node`() async throws {
   let folder = FileManager.default.temporaryDirectory.appending(path: "moonpeer-log-\(UUID().uuidString)")
   try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(at: folder) }

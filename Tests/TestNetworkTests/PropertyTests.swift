@@ -1,7 +1,7 @@
 import TestNetwork
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct PropertyTests {
+@Suite(.timeLimit(.minutes(5))) struct PropertyTests {
   @Test func `Properties that hold pass, and the looks are counted`() async throws {
     let result = try await runScenario(
       """

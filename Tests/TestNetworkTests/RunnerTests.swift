@@ -2,7 +2,7 @@ import Synchronization
 import TestNetwork
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct RunnerTests {
+@Suite(.timeLimit(.minutes(5))) struct RunnerTests {
   private let two = """
     local network = require "moonpeer.network"
     network.scenario("first", function(net) net:node("echo.lua") end)

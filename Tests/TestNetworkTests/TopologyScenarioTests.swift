@@ -1,7 +1,7 @@
 import TestNetwork
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct TopologyScenarioTests {
+@Suite(.timeLimit(.minutes(5))) struct TopologyScenarioTests {
   @Test(arguments: [
     ("line()", 6, 5), ("ring()", 6, 6), ("mesh()", 6, 15), ("star()", 6, 5), ("grid { width = 3, height = 2 }", 6, 7),
     ("tree()", 6, 5), ("tree { branching = 3 }", 6, 5), ("random { degree = 3, seed = 4 }", 6, 9),

@@ -7,7 +7,7 @@ struct NeverHappened: Error, CustomStringConvertible {
 
 /// Asks again and again until the answer is yes; the bound is only there so that a failure ends.
 func eventually(
-  _ what: String, within bound: Duration = .seconds(20), _ condition: () async throws -> Bool
+  _ what: String, within bound: Duration = .seconds(60), _ condition: () async throws -> Bool
 ) async throws {
   let end = ContinuousClock.now + bound
   while try await !condition() {
