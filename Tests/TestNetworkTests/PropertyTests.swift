@@ -23,17 +23,16 @@ import Testing
       net:at("10ms", function() broken = true end)
 
       net:always("whole", function() return not broken, "it broke" end)
-      net:sleep("30s")
+      net:sleep("1h")
       """)
     let failure = try #require(result.failure)
     #expect(failure.message == "always \"whole\" does not hold: it broke")
     #expect(failure.location?.hasSuffix("scenario.lua:6") == true)
-    #expect(result.duration < .seconds(20))
   }
 
   @Test(arguments: [
-    "while true do end", "net:always('x', function() while true do end end) net:sleep('30s')",
-    "net:at('1ms', function() while true do end end) net:sleep('30s')",
+    "while true do end", "net:always('x', function() while true do end end) net:sleep('1h')",
+    "net:at('1ms', function() while true do end end) net:sleep('1h')",
   ])
   func `An endless loop ends the scenario, and says where it was`(body: String) async throws {
     let failure = try #require(try await runScenario(body).failure)
@@ -75,10 +74,9 @@ import Testing
     let failed = try await runScenario(
       """
       net:at("1ms", function() net:fail("put off, not forgotten") end)
-      net:sleep("30s")
+      net:sleep("1h")
       """)
     #expect(failed.failure?.message == "put off, not forgotten")
-    #expect(failed.duration < .seconds(20))
   }
 
   @Test func `expect gives its value back and fail and expect name their line`() async throws {
