@@ -102,6 +102,11 @@ typedef struct clua_frame {
 } clua_frame;
 void clua_enter(clua_vm *vm, clua_thread *thread, lua_State *L, clua_frame *frame);
 void clua_leave(clua_vm *vm, const clua_frame *frame);
+// Resumes the coroutine with the topmost values, the first of which is the function where it was idle.
+enum clua_status clua_run(clua_thread *thread, int arguments);
+// What the call of a run's code ended with; the context is the clua_thread.
+int clua_settle_run(lua_State *L, int status, lua_KContext context);
+enum clua_status clua_misused(clua_thread *thread, const char *text);
 
 // function.c, coroutine.c, view.c: called protected, while the VM is opened
 void clua_open_objects(clua_vm *vm, lua_State *L);

@@ -90,12 +90,11 @@ static int all_results(lua_State *L, int status, lua_KContext context) {
 }
 
 typedef struct { clua_ref function; const clua_pack *arguments; } start_request;
-typedef struct { clua_ref function, first, second; clua_next next; void *context; } messages_request;
 
 // A run's code is called through lua_pcallk, although lua_resume catches errors as well, for three reasons: the handler
 // sees the stack while it is there; <close> handlers of a failed run may wait; and Lua leaves a coroutine that dies of an
 // error in a hook with its hooks off, so that no budget could end the next run in it.
-static int end_run(lua_State *L, int status, lua_KContext context) {
+int clua_settle_run(lua_State *L, int status, lua_KContext context) {
   clua_thread *thread = (clua_thread *)context;
   if (status != LUA_OK && status != LUA_YIELD) {
     thread->failure = status;
@@ -118,46 +117,7 @@ static int start_body(lua_State *L) {
   lua_pushcfunction(L, call_requested);
   lua_insert(L, 2);
   lua_KContext thread = (lua_KContext)vm_of(L)->current;
-  return end_run(L, lua_pcallk(L, 1, LUA_MULTRET, 1, thread, end_run), thread);
-}
-
-// One message is over and well: the next has a budget of its own. False where a budget ran out as this one ended, which
-// leaving the run undoes; the next message must not pay for it.
-static bool next_run(clua_vm *vm) {
-  uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
-  atomic_store_explicit(&vm->epoch, epoch + 2, memory_order_release);
-  atomic_signal_fence(memory_order_seq_cst);
-  vm->failing = 0;
-  return __builtin_expect(!vm->kill, 1);
-}
-
-// After the call that waited.
-static int end_messages(lua_State *L, int status, lua_KContext context) {
-  end_run(L, status, context);
-  return status == LUA_OK || status == LUA_YIELD ? 0 : 1;
-}
-
-static int messages_body(lua_State *L) {
-  messages_request request = *(messages_request *)lua_touserdata(L, 1);
-  clua_vm *vm = vm_of(L);
-  lua_KContext thread = (lua_KContext)vm->current;
-  lua_pushcfunction(L, clua_note_raise);
-  lua_replace(L, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request.function);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request.first);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request.second);
-  const void *bytes;
-  size_t count;
-  while (request.next(request.context, &bytes, &count)) {
-    lua_pushvalue(L, 2);
-    lua_pushvalue(L, 3);
-    lua_pushvalue(L, 4);
-    lua_pushlstring(L, bytes, count);  // fails for want of memory only, which asks no handler
-    int status = lua_pcallk(L, 3, 0, 1, thread, end_messages);
-    if (__builtin_expect(status != LUA_OK, 0)) return end_messages(L, status, thread);
-    if (!next_run(vm)) break;
-  }
-  return 0;
+  return clua_settle_run(L, lua_pcallk(L, 1, LUA_MULTRET, 1, thread, clua_settle_run), thread);
 }
 
 static enum clua_status failed(clua_thread *thread, int status) {
@@ -169,7 +129,7 @@ static enum clua_status failed(clua_thread *thread, int status) {
   return CLUA_FAILED;
 }
 
-static enum clua_status run(clua_thread *thread, int arguments) {
+enum clua_status clua_run(clua_thread *thread, int arguments) {
   clua_vm *vm = thread->vm;
   clua_frame frame;
   clua_enter(vm, thread, thread->L, &frame);
@@ -198,37 +158,27 @@ static enum clua_status run(clua_thread *thread, int arguments) {
 }
 
 // The host has mixed up its threads: an error for it, nothing for Lua.
-static enum clua_status misused(clua_thread *thread, const char *text) {
+enum clua_status clua_misused(clua_thread *thread, const char *text) {
   clua_fail(thread->vm, text);
   return CLUA_FAILED;
 }
 
 enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_pack *arguments) {
-  if (thread->state != CLUA_IDLE) return misused(thread, "a run was started in a thread that is in the middle of one");
+  if (thread->state != CLUA_IDLE) return clua_misused(thread, "a run was started in a thread that is in the middle of one");
   start_request request = { function, arguments };
   lua_settop(thread->L, 0);
   lua_pushcfunction(thread->L, start_body);
   lua_pushlightuserdata(thread->L, &request);
-  return run(thread, 1);
-}
-
-enum clua_status clua_deliver(
-  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next next, void *context) {
-  if (thread->state != CLUA_IDLE) return misused(thread, "messages were delivered to a thread that is in the middle of a run");
-  messages_request request = { function, first, second, next, context };
-  lua_settop(thread->L, 0);
-  lua_pushcfunction(thread->L, messages_body);
-  lua_pushlightuserdata(thread->L, &request);
-  return run(thread, 1);
+  return clua_run(thread, 1);
 }
 
 static enum clua_status answer(clua_thread *thread, const clua_pack *values, bool raises) {
-  if (thread->state != CLUA_WAITING) return misused(thread, "an answer was given to a thread that waits for none");
+  if (thread->state != CLUA_WAITING) return clua_misused(thread, "an answer was given to a thread that waits for none");
   clua_answer answer = { values, raises };
   clua_vm *vm = thread->vm;
   const clua_answer *outer = vm->answer;
   vm->answer = &answer;
-  enum clua_status status = run(thread, 0);
+  enum clua_status status = clua_run(thread, 0);
   vm->answer = outer;
   return status;
 }

@@ -149,6 +149,18 @@ enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_p
 typedef bool (*clua_next)(void *context, const void **bytes, size_t *count);
 enum clua_status clua_deliver(
   clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next next, void *context);
+// The same with a decoder written in Lua, decode(view) → nil | nil, need | message, taken: `next` gives all that has
+// arrived, `take` removes so many bytes and says whether the message may reach the hook, `expect` hears how many are
+// needed in all. What a decoder must not return, or raises, goes to refuse(second, available, ok, message, taken), which raises.
+typedef struct clua_decoder {
+  clua_ref decode, refuse;
+  int64_t max;
+  bool (*take)(void *context, size_t count);
+  void (*expect)(void *context, size_t total);
+} clua_decoder;
+enum clua_status clua_deliver_decoded(
+  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next look, clua_decoder decoder,
+  void *context);
 enum clua_status clua_resume(clua_thread *thread, const clua_pack *values);
 enum clua_status clua_resume_raising(clua_thread *thread, const clua_pack *error);
 // Ends what the thread was doing (pending <close> handlers run) and makes it ready for another run.

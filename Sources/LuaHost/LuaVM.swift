@@ -189,6 +189,16 @@ public final class LuaVM {
     Self.status(clua_deliver(thread.raw, function.slot, first.slot, second.slot, next, context))
   }
 
+  /// The same with a decoder written in Lua: `look` gives all that has arrived.
+  @inline(__always)
+  public func deliver(
+    _ thread: LuaThread, _ function: LuaRef, _ first: LuaRef, _ second: LuaRef, from look: @escaping LuaMessageSource,
+    through decoder: LuaDecoder, _ context: UnsafeMutableRawPointer
+  ) -> LuaRunStatus {
+    Self.status(
+      clua_deliver_decoded(thread.raw, function.slot, first.slot, second.slot, look, decoder.raw, context))
+  }
+
   /// The call that parked the thread returns these values.
   public func resume(_ thread: LuaThread, _ values: (inout LuaPack) -> Void) -> LuaRunStatus {
     withPack(values) { Self.status(clua_resume(thread.raw, $0)) }

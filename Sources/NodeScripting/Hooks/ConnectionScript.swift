@@ -18,6 +18,14 @@ package final class ConnectionScript {
   var isDirect = false
   /// The binding's dispatch loop, where Lua stands between the socket and the hook.
   var loop: LuaRef?
+  /// The script's own decoder, where the engine calls it without passing through the binding.
+  var decoder: LuaDecoder? {
+    didSet {
+      guard let oldValue else { return }
+      runtime.vm.release(oldValue.decode)
+      runtime.vm.release(oldValue.refuse)
+    }
+  }
   /// Requests wait for replies: messages must be offered to them first.
   var hasRequests = false
   /// The parked run that handles messages; while there is one, the next message waits.
@@ -113,6 +121,7 @@ package final class ConnectionScript {
     vm.release(object.ref)
     vm.release(handle)
     if let loop { vm.release(loop) }
+    decoder = nil
     connection.owner = nil
   }
 

@@ -8,7 +8,7 @@ extension ScriptHooks {
   package func receive(_ connection: Connection) {
     guard let side = ConnectionScript.of(connection), side.dispatch == nil else { return }
     guard let function = script.processMessage else { return }
-    if side.isDirect && !side.hasRequests {
+    if !side.hasRequests && (side.isDirect || side.decoder != nil) {
       deliver(function, to: side)
     } else if let loop = side.loop {
       dispatch(loop, of: side)
@@ -20,10 +20,16 @@ extension ScriptHooks {
     let task = runtime.takeTask(.message)
     task.connection = side
     var series = MessageSeries(side)
+    let decoder = side.decoder
     var status: LuaRunStatus
     repeat {
       status = withUnsafeMutablePointer(to: &series) { series in
-        runtime.vm.deliver(task.thread, function, nodeHandle, side.handle, from: MessageSeries.next, series)
+        if let decoder {
+          runtime.vm.deliver(
+            task.thread, function, nodeHandle, side.handle, from: MessageSeries.look, through: decoder, series)
+        } else {
+          runtime.vm.deliver(task.thread, function, nodeHandle, side.handle, from: MessageSeries.next, series)
+        }
       }
     } while status == .finished && !series.isOver
     guard status == .finished else { return settleMessage(task, status, of: side) }
@@ -152,43 +158,5 @@ extension ScriptError {
 
   func asNodeError(_ fallback: NodeError.Code) -> NodeError {
     NodeError(code: code == .budget ? .budget : fallback, message: description, cause: self)
-  }
-}
-
-/// The messages of one read, one after the other, for as long as the connection is to have them.
-private struct MessageSeries {
-  // Both live as long as the read that is being handled.
-  private let side: Unmanaged<ConnectionScript>
-  private let inbound: Unmanaged<Inbound>
-  /// Nothing more was to be had when it was asked last.
-  private(set) var isOver = false
-  private(set) var problem: String?
-
-  init(_ side: ConnectionScript) {
-    self.side = .passUnretained(side)
-    inbound = .passUnretained(side.connection.inbound)
-  }
-
-  static let next: LuaMessageSource = { context, bytes, count in
-    let series = context!.assumingMemoryBound(to: MessageSeries.self)
-    let isGiven = series.pointee.next(&bytes!.pointee, &count!.pointee)
-    if !isGiven { series.pointee.isOver = true }
-    return isGiven
-  }
-
-  @inline(__always)
-  private mutating func next(_ start: inout UnsafeRawPointer?, _ count: inout Int) -> Bool {
-    // A hook ended or paused the connection, or asked for a reply.
-    guard side._withUnsafeGuaranteedRef({ $0.connection.takesMessages && !$0.hasRequests }) else { return false }
-    switch inbound._withUnsafeGuaranteedRef({ $0.nextMessage() }) {
-    case .message(let message):
-      start = message.baseAddress
-      count = message.count
-      return true
-    case .needMore: return false
-    case .invalid(let why):
-      problem = why
-      return false
-    }
   }
 }

@@ -80,7 +80,8 @@ enum HostConn {
     }
   }
 
-  /// set_codec(conn, kind, max, width, endian, includes_header, delimiter, size, loop?, direct): what `dispatch.bind` made
+  /// set_codec(conn, kind, max, width, endian, includes_header, delimiter, size, loop?, direct, decode?, refuse?): what
+  /// `dispatch.bind` made
   private static let setCodec: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else { return call.raise("closed", "the connection is closed") }
@@ -90,6 +91,7 @@ enum HostConn {
     if let loop = side.loop { side.runtime.vm.release(loop) }
     side.loop = call.isFunction(9) ? call.ref(9) : nil
     side.isDirect = call.boolean(10) ?? false
+    side.decoder = call.isFunction(11) ? MessageSeries.decoder(call.ref(11), call.ref(12), max: framing.max) : nil
     return call.none()
   }
 

@@ -60,30 +60,45 @@ local function pull_framed(codec)
   end
 end
 
--- full control: the decoder looks at a view of what has arrived
+-- full control: the decoder looks at a view of what has arrived. `refuse` gets what it must not return, or has raised; the
+-- engine calls it too, where it calls the decoder itself (messages.c).
+local function refusal_of(codec)
+  local max = codec.max
+  return function(conn, available, ok, message, count)
+    if not ok then break_off(conn, message) end
+    local is_whole = math_type(count) == "integer"
+    if message == nil then
+      if count ~= nil and not (is_whole and count > available) then
+        break_off(conn, format("the decoder asked for %s bytes in all when it had %d", tostring(count), available))
+      end
+      break_off(conn, format("a message of over %d bytes, the codec's max", max))
+    end
+    if not is_whole or count < 1 or count > available then
+      break_off(conn, format("the decoder says it took %s bytes of %d: it must take at least 1 and no more than there "
+        .. "are", tostring(count), available))
+    end
+    break_off(conn, format("a message of %d bytes is over the codec's max of %d", count, max))
+  end
+end
+
 local function pull_custom(codec)
-  local decode, max = codec.decode_view, codec.max
+  local decode, max, refuse = codec.decode_view, codec.max, refusal_of(codec)
   return function(conn)
     local buffer, available = view(conn)
     if available == 0 then return false end
     local ok, message, count = unyielding(decode, buffer)
-    if not ok then break_off(conn, message) end
-    if message == nil then
-      if count ~= nil and (math_type(count) ~= "integer" or count <= available) then
-        break_off(conn, format("the decoder asked for %s bytes in all when it had %d", tostring(count), available))
-      end
-      if (count or available + 1) > max then break_off(conn, format("a message of over %d bytes, the codec's max", max)) end
-      expect(conn, count or available + 1)
+    local is_whole = math_type(count) == "integer"
+    if ok and message ~= nil and is_whole and count >= 1 and count <= available and count <= max then
+      -- Nil where the decoder has ended its own connection.
+      return take(conn, count, false, true) or false, message
+    end
+    local need = count == nil and available + 1 or is_whole and count
+    if ok and message == nil and need and need > available and need <= max then
+      expect(conn, need)
       return false
     end
-    if math_type(count) ~= "integer" or count < 1 or count > available then
-      break_off(conn, format("the decoder says it took %s bytes of %d: it must take at least 1 and no more than there "
-        .. "are", tostring(count), available))
-    end
-    if count > max then break_off(conn, format("a message of %d bytes is over the codec's max of %d", count, max)) end
-    -- Nil where the decoder has ended its own connection.
-    return take(conn, count, false, true) or false, message
-  end
+    return refuse(conn, available, ok, message, count)
+  end, refuse
 end
 
 local pulls = { framed = pull_framed, custom = pull_custom }
@@ -98,8 +113,8 @@ local M = {}
 
 -- Stashed messages come first, and replies that a request waits for do not reach the hook: `next_for_hook` sees to both.
 function M.bind(codec, process_message)
-  local pull = pull_of(codec)
-  local binding = { pull = pull, encode = codec.encode, codec = codec }
+  local pull, refuse = pull_of(codec)
+  local binding = { pull = pull, encode = codec.encode, codec = codec, decode = codec.decode_view, refuse = refuse }
   if process_message then
     local dispatching, next_for_hook = host.conn.dispatching, host.lib.conn.next_for_hook
     binding.loop = function(node, conn)
@@ -110,7 +125,8 @@ function M.bind(codec, process_message)
       end
     end
   end
-  -- With nothing to do in Lua between the socket and the hook, the engine hands each message to the hook itself.
+  -- With nothing to do in Lua between the socket and the hook, or a decoder only, the engine hands each message to the
+  -- hook itself.
   binding.direct = pull == pull_native
   return binding
 end

@@ -21,7 +21,7 @@ local function set_codec(conn, codec)
   end
   lib.conn.bind(conn, binding)
   host.conn.set_codec(conn, codec.kind, codec.max, codec.width, codec.endian, codec.length_includes_header,
-    codec.delimiter, codec.size, binding.loop, binding.direct)
+    codec.delimiter, codec.size, binding.loop, binding.direct, binding.decode, binding.refuse)
 end
 
 M.set_codec = set_codec

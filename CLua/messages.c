@@ -1,0 +1,142 @@
+#include "internal.h"
+
+// The message path: a hook's calls for all messages of one read, in one resume of one coroutine.
+
+// What both ways to cut have in common; copied to the coroutine's C stack, for the caller's is gone once a hook has waited.
+typedef struct { clua_ref function, first, second; clua_next next; void *context; } messages_request;
+typedef struct { messages_request messages; clua_decoder decoder; } decoding_request;
+
+// One message is over and well: the next has a budget of its own. False where a budget ran out as this one ended, which
+// leaving the run undoes; the next message must not pay for it.
+static bool next_run(clua_vm *vm) {
+  uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
+  atomic_store_explicit(&vm->epoch, epoch + 2, memory_order_release);
+  atomic_signal_fence(memory_order_seq_cst);
+  vm->failing = 0;
+  return __builtin_expect(!vm->kill, 1);
+}
+
+// After the call that waited, or failed.
+static int end_messages(lua_State *L, int status, lua_KContext context) {
+  clua_settle_run(L, status, context);
+  return status == LUA_OK || status == LUA_YIELD ? 0 : 1;
+}
+
+enum { HANDLER = 1, FUNCTION, FIRST, SECOND, DECODE, VIEW };
+
+static void push_request(lua_State *L, const messages_request *request) {
+  lua_pushcfunction(L, clua_note_raise);
+  lua_replace(L, HANDLER);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request->function);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request->first);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request->second);
+}
+
+static void push_call(lua_State *L) {
+  lua_pushvalue(L, FUNCTION);
+  lua_pushvalue(L, FIRST);
+  lua_pushvalue(L, SECOND);
+}
+
+static int messages_body(lua_State *L) {
+  messages_request request = *(messages_request *)lua_touserdata(L, 1);
+  clua_vm *vm = vm_of(L);
+  lua_KContext thread = (lua_KContext)vm->current;
+  push_request(L, &request);
+  const void *bytes;
+  size_t count;
+  while (request.next(request.context, &bytes, &count)) {
+    push_call(L);
+    lua_pushlstring(L, bytes, count);  // fails for want of memory only, which asks no handler
+    int status = lua_pcallk(L, 3, 0, HANDLER, thread, end_messages);
+    if (__builtin_expect(status != LUA_OK, 0)) return end_messages(L, status, thread);
+    if (!next_run(vm)) break;
+  }
+  return 0;
+}
+
+enum verdict { IS_MESSAGE, NEEDS_MORE, IS_WRONG };
+
+// What a decoder returned: the message and the count are the two topmost values.
+static enum verdict judge(lua_State *L, size_t available, int64_t max, size_t *amount) {
+  bool is_message = !lua_isnil(L, -2), has_count = lua_isinteger(L, -1);
+  lua_Integer count = has_count ? lua_tointeger(L, -1) : (lua_Integer)available + 1;
+  if (count > max || !(has_count || (!is_message && lua_isnil(L, -1)))) return IS_WRONG;
+  *amount = (size_t)count;
+  if (is_message) return count >= 1 && (size_t)count <= available ? IS_MESSAGE : IS_WRONG;
+  return count > 0 && (size_t)count > available ? NEEDS_MORE : IS_WRONG;
+}
+
+// refuse(second, available, ok, message, count) raises, and says why.
+static int refuse(lua_State *L, clua_ref function, size_t available, bool is_ok, lua_KContext thread) {
+  if (!is_ok) lua_pushnil(L);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, function);
+  lua_pushvalue(L, SECOND);
+  lua_pushinteger(L, (lua_Integer)available);
+  lua_pushboolean(L, is_ok);
+  lua_rotate(L, -6, 4);
+  int status = lua_pcallk(L, 5, 0, HANDLER, thread, end_messages);
+  return status == LUA_OK ? 0 : end_messages(L, status, thread);
+}
+
+static int decoding_body(lua_State *L) {
+  decoding_request request = *(decoding_request *)lua_touserdata(L, 1);
+  clua_vm *vm = vm_of(L);
+  lua_KContext thread = (lua_KContext)vm->current;
+  void *context = request.messages.context;
+  push_request(L, &request.messages);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request.decoder.decode);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, vm->view);
+  const void *bytes;
+  size_t available, amount;
+  while (request.messages.next(context, &bytes, &available)) {
+    push_call(L);
+    lua_pushvalue(L, DECODE);
+    lua_pushvalue(L, VIEW);
+    clua_set_view(vm, bytes, available);
+    // No continuation: what a decoder looks at is gone once control returns to the loop, so nothing in it can wait.
+    int status = lua_pcall(L, 1, 2, 0);
+    clua_clear_view(vm);
+    // A budget's end is the run's, not a mistake in the bytes.
+    if (__builtin_expect(vm->kill || status == LUA_ERRMEM, 0)) {
+      if (status != LUA_OK) return end_messages(L, status, thread);
+      break;
+    }
+    if (__builtin_expect(status != LUA_OK, 0)) return refuse(L, request.decoder.refuse, available, false, thread);
+    switch (judge(L, available, request.decoder.max, &amount)) {
+    case IS_MESSAGE: break;
+    case NEEDS_MORE: request.decoder.expect(context, amount); return 0;
+    case IS_WRONG: return refuse(L, request.decoder.refuse, available, true, thread);
+    }
+    lua_pop(L, 1);
+    // A decoder may have ended its own connection; nothing reaches the hook after that.
+    if (!request.decoder.take(context, amount)) return 0;
+    status = lua_pcallk(L, 3, 0, HANDLER, thread, end_messages);
+    if (__builtin_expect(status != LUA_OK, 0)) return end_messages(L, status, thread);
+    if (!next_run(vm)) break;
+  }
+  return 0;
+}
+
+static enum clua_status start(clua_thread *thread, lua_CFunction body, void *request) {
+  if (thread->state != CLUA_IDLE) {
+    return clua_misused(thread, "messages were delivered to a thread that is in the middle of a run");
+  }
+  lua_settop(thread->L, 0);
+  lua_pushcfunction(thread->L, body);
+  lua_pushlightuserdata(thread->L, request);
+  return clua_run(thread, 1);
+}
+
+enum clua_status clua_deliver(
+  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next next, void *context) {
+  messages_request request = { function, first, second, next, context };
+  return start(thread, messages_body, &request);
+}
+
+enum clua_status clua_deliver_decoded(
+  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next look, clua_decoder decoder,
+  void *context) {
+  decoding_request request = { { function, first, second, look, context }, decoder };
+  return start(thread, decoding_body, &request);
+}
