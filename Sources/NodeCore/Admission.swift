@@ -41,9 +41,6 @@ package struct Admission: Sendable {
   package var total: Int { entries.count }
   package var connected: Int { entries.count - connecting }
 
-  /// Room for one more set-up; an acceptor without it leaves the surplus in the kernel's queue.
-  package var canBegin: Bool { connecting < limits.connecting }
-
   /// Reserves a place under the peer's address, or says which rule refuses it.
   package mutating func reserve(_ address: PeerAddress, side: ConnectionSide) -> Refusal? {
     if isShuttingDown { return .shutdown }

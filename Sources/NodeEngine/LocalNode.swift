@@ -79,7 +79,7 @@ public final class LocalNode {
 
   func assertOnLoop() {
     #if DEBUG
-      scheduler.assertOnLoop()
+      scheduler.executor.checkIsolated()
     #endif
   }
 
@@ -156,16 +156,4 @@ public final class LocalNode {
     guard phase == .running || phase == .starting else { return 0 }
     return max(0, admission.limits.connecting - admission.connecting - entering)
   }
-}
-
-extension Scheduler {
-  func assertOnLoop() {
-    #if DEBUG
-      executor.checkOnLoop()
-    #endif
-  }
-}
-
-extension SerialExecutor {
-  fileprivate func checkOnLoop() { checkIsolated() }
 }
