@@ -71,7 +71,7 @@ extension NodeConfiguration {
           value == .string("none") ? nil : try whole(value, "max_connections_per_subnet")
       }, read: { $0.maxConnectionsPerSubnet.map { .integer(Int64($0)) } }),
     count("max_connecting", \.maxConnecting, "100", "set-ups in progress, both directions; at most max_connections"),
-    duration("connection_timeout", \.connectionTimeout, "1s", "for the TCP connect"),
+    duration("connection_timeout", \.connectionTimeout, "1s", "for the TCP connect, and before it for the look-up of a name"),
     duration("handshake_timeout", \.handshakeTimeout, "3s", "for the handshake hook"),
     duration("idle_timeout", \.idleTimeout, "60s", "without an inbound message before the connection is closed", zero: .none),
     duration("write_timeout", \.writeTimeout, "10s", "for the kernel to take the head of the outbound queue"),

@@ -65,7 +65,9 @@ extension LocalNode {
       finish(.failure(shutdownError))
       return token
     }
+    let lookUp = boundLookUp(of: wish, options, finish)
     transport.resolve(wish, on: scheduler) { [self] result in
+      lookUp?.cancel()
       guard !token.isOver else { return }
       switch result {
       case .failure(let error): finish(.failure(error))
@@ -73,6 +75,19 @@ extension LocalNode {
       }
     }
     return token
+  }
+
+  /// A name server that does not answer holds a dial up no longer than a peer that does not; nil for what is no name.
+  private func boundLookUp(
+    of wish: PeerAddress, _ options: DialOptions, _ finish: @escaping (Result<Connection, NodeError>) -> Void
+  ) -> (any ScheduledTimer)? {
+    guard case .name(let name, _) = wish else { return nil }
+    let bound = options.timeout ?? configuration.connectionTimeout
+    return scheduler.schedule(after: bound) {
+      let seconds = Double(bound.wholeNanoseconds) / 1e9
+      finish(
+        .failure(NodeError(code: .timeout, message: "cannot connect to \(wish): no address was found for \(name) within \(seconds) s")))
+    }
   }
 
   /// Tries a name's addresses one after the other; only the last failure is told.

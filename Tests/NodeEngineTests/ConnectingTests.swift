@@ -1,3 +1,4 @@
+import Logging
 import NodeCore
 import Testing
 
@@ -38,6 +39,25 @@ import Testing
         #expect(try await raw.receive(5) == frame([1]))
       }
       #expect(await hub.node.heuristics().decodeErrors == 1)
+    }
+  }
+
+  @Test func `A name server that does not answer is waited for as long as a peer`() async throws {
+    let environment = NodeEnvironment.sockets(Backend.current, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let transport = SilentNames(environment.transport)
+    let silent = NodeEnvironment(scheduler: environment.scheduler, transport: transport, logger: environment.logger)
+    try await withNode(Quiet(), in: silent, { $0.connectionTimeout = .milliseconds(20) }) { node in
+      let name = try PeerAddress(parsing: "somewhere.example:80")
+      let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: name) }
+      #expect(error?.code == .timeout)
+      #expect(error?.message == "cannot connect to somewhere.example:80: no address was found for somewhere.example within 0.02 s")
+      #expect(await node.node.counts == (0, 0))
+      // An answer that comes late changes nothing.
+      await node.look { _ in transport.answer() }
+      #expect(await node.node.counts == (0, 0))
+      let options = DialOptions(timeout: .milliseconds(10))
+      #expect(await failure { () throws(NodeError) in _ = try await node.node.connect(to: name, options: options) }?.code == .timeout)
+      await node.look { _ in transport.answer() }
     }
   }
 

@@ -86,7 +86,7 @@
 ---@field max_connections_per_ip? integer connections per IP address
 ---@field max_connections_per_subnet? integer connections per /24 (IPv4) or /64 (IPv6)
 ---@field max_connecting? integer set-ups in progress, both directions; at most max_connections
----@field connection_timeout? moonpeer.Duration for the TCP connect
+---@field connection_timeout? moonpeer.Duration for the TCP connect, and before it for the look-up of a name
 ---@field handshake_timeout? moonpeer.Duration for the handshake hook
 ---@field idle_timeout? moonpeer.Duration without an inbound message before the connection is closed
 ---@field write_timeout? moonpeer.Duration for the kernel to take the head of the outbound queue
@@ -113,13 +113,13 @@
 ---@field run (fun(node: moonpeer.Node)) What runs; it may wait.
 
 ---@class moonpeer.Node.connect.options
----@field timeout? moonpeer.Duration For the TCP connect alone. Default: connection_timeout.
+---@field timeout? moonpeer.Duration For the TCP connect, and before it for the look-up of a name. Default: connection_timeout.
 ---@field local_address? moonpeer.Address Where the dial comes from; port 0: any.
 ---@field reuse_port? boolean Lets the local port be shared, with a listener say. Default: false.
 
 ---@class moonpeer.Node.open.options
 ---@field codec? moonpeer.Codec How `receive` and `send` frame. Default: codec.bytes().
----@field timeout? moonpeer.Duration For the TCP connect alone. Default: connection_timeout.
+---@field timeout? moonpeer.Duration For the TCP connect, and before it for the look-up of a name. Default: connection_timeout.
 ---@field local_address? moonpeer.Address Where the dial comes from; port 0: any.
 ---@field reuse_port? boolean Lets the local port be shared, with a listener say. Default: false.
 

@@ -2,7 +2,7 @@ public import NodeCore
 
 /// How a dial is made.
 public struct DialOptions: Sendable, Equatable {
-  /// For the TCP connect; nil: the configuration's `connectionTimeout`.
+  /// For the TCP connect, and before it for the look-up of a name; nil: the configuration's `connectionTimeout`.
   public var timeout: Duration?
   /// The local end; nil: the system chooses.
   public var localAddress: PeerAddress?
