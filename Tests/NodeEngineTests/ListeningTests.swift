@@ -100,7 +100,7 @@ import Testing
     let node = try TestNode(Quiet()) { $0.listen = [try! PeerAddress(parsing: "192.0.2.1:0")] }
     let error = await failure { () throws(NodeError) in try await node.node.start() }
     #expect(error?.code == .address)
-    #expect(error?.message.contains("this machine has no such address") == true)
+    #expect(error?.message.contains("this machine has no such address; use one of its own") == true)
   }
 
   @Test func `A name without an address is refused as such, for listening and dialling`() async throws {

@@ -37,7 +37,8 @@ struct UnixSocketFile: Equatable {
       throw NodeError(code: .addressInUse, message: "cannot listen on unix:\(path): a file of that name exists and is no socket")
     }
     // Not blocking: a listener whose queue is full would keep the loop waiting.
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
+    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    guard descriptor >= 0 else { throw .system(IOError(errnoCode: errno, reason: "socket"), "listen on", .unix(path)) }
     defer { Glibc.close(descriptor) }
     guard withName(path, { connect(descriptor, $0, $1) }) != 0, errno == ECONNREFUSED else {
       throw NodeError(code: .addressInUse, message: "cannot listen on unix:\(path): another process listens there")
