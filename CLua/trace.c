@@ -89,3 +89,13 @@ size_t clua_place(lua_State *L, int level, char *buffer, size_t capacity) {
   if (capacity) buffer[0] = 0;
   return 0;
 }
+
+size_t clua_written_at(lua_State *L, int index, char *buffer, size_t capacity) {
+  lua_Debug info;
+  if (!lua_isfunction(L, index) || !lua_checkstack(L, 1)) return 0;
+  lua_pushvalue(L, index);
+  lua_getinfo(L, ">S", &info);
+  if (*info.what == 'C' || strncmp(info.source, "=moonpeer.", 10) == 0) return 0;
+  int count = snprintf(buffer, capacity, "%s:%d", info.short_src, info.linedefined);
+  return count > 0 && (size_t)count < capacity ? (size_t)count : 0;
+}

@@ -49,6 +49,8 @@ void clua_put_outgoing(lua_State *L, clua_pack pack);
 void clua_return_bytes(lua_State *L, const void *bytes, size_t count);
 // `file:line: ` of the Lua code that called the native, into a buffer; its length.
 size_t clua_where(lua_State *L, int level, char *buffer, size_t capacity);
+// "file:line" where the function at index is written; 0 for one that is no script's.
+size_t clua_written_at(lua_State *L, int index, char *buffer, size_t capacity);
 bool clua_can_park(lua_State *L);
 
 enum clua_type { CLUA_TNONE = -1, CLUA_TNIL, CLUA_TBOOLEAN, CLUA_TLIGHT, CLUA_TNUMBER, CLUA_TSTRING, CLUA_TTABLE,

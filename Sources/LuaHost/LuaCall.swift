@@ -59,6 +59,13 @@ public struct LuaCall {
     return ref > 0 ? LuaRef(ref) : nil
   }
 
+  /// `file:line` where the function is written; nil for one that is no script's.
+  public func place(_ index: Int32) -> String? {
+    var buffer = [CChar](repeating: 0, count: 200)
+    let count = clua_written_at(state, index, &buffer, buffer.count)
+    return count == 0 ? nil : String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+  }
+
   /// The argument as plain data.
   ///
   /// - Throws: kind `type`, with the path to what cannot be handed over.

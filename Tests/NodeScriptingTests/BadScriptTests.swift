@@ -1,4 +1,5 @@
 import Foundation
+import Logging
 import LuaHost
 import NodeCore
 import NodeEngine
@@ -174,6 +175,28 @@ import Testing
       #expect(reason.last?.text?.contains(words) == true, "\(reason)")
       #expect(try await server.lua("return node.state.got") == .nil)
       #expect(await server.node.heuristics().decodeErrors == 1)
+    }
+  }
+
+  @Test(arguments: [
+    ("codec.custom {\n decode = function(b) return b, #b + 1 end }", 3, "the decoder says it took"),
+    ("codec.custom {\n decode = function(b) return nil, 1 end }", 3, "the decoder asked for"),
+    ("codec.framed { header = 2,\n size = function() return 1 end }", 3, "the codec's size returned"),
+    ("codec.map(codec.bytes(), {\n decode = function() end })", 3, "the codec's decode returned nil"),
+  ])
+  func `A codec that breaks its promises is the script's error, with its place`(maker: String, line: Int, words: String) async throws {
+    try await withNodes { nodes in
+      let server = try await nodes.start(
+        """
+        local codec = require "moonpeer.codec"
+        return { codec = \(maker), process_message = print }
+        """)
+      let client = try await nodes.start("return {}")
+      try await client.lua("node.state.conn = assert(node:open(...)) node.state.conn:write 'abcdef'", server.at)
+      try await eventually("it is logged") { nodes.log.lines.contains { $0.level == .error } }
+      let logged = try #require(nodes.log.lines.first { $0.level == .error })
+      #expect(logged.message.hasPrefix("test.lua:\(line): in process_message (peer "), "\(logged)")
+      #expect(logged.message.contains(words) && logged.metadata["kind"] == "decode", "\(logged)")
     }
   }
 }

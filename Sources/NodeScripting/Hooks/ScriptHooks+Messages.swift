@@ -136,7 +136,9 @@ extension ScriptHooks {
   /// Counts and logs an error of the script.
   func report(_ error: ScriptError) {
     count(error)
-    let level: Logger.Level = error.kind == "decode" || error.kind == "closed" ? .info : .error
+    // The peer's doing, unless the codec itself does not keep to its promises.
+    let isPeers = error.kind == "closed" || error.kind == "decode" && error.value?.table?["is_fault"] != .boolean(true)
+    let level: Logger.Level = isPeers ? .info : .error
     runtime.logger.log(level: level, "\(error)", metadata: error.logMetadata)
   }
 

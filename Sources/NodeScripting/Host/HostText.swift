@@ -3,7 +3,7 @@ import NodeCore
 
 /// `host.text`: what a person writes, read the same way everywhere: durations, sizes, the nearest name.
 enum HostText {
-  static let natives: [(String, LuaNative)] = [("duration", duration), ("size", size), ("nearest", nearest)]
+  static let natives: [(String, LuaNative)] = [("duration", duration), ("size", size), ("nearest", nearest), ("place", place)]
 
   /// duration(value, what) → seconds
   private static let duration: LuaNative = { state in
@@ -41,6 +41,15 @@ enum HostText {
       return call.returns { $0.integer(bytes) }
     } catch {
       return call.raise("usage", "\(what): \(error)")
+    }
+  }
+
+  /// place(function) → `file:line` where the script has written it, or nil
+  private static let place: LuaNative = { state in
+    let call = LuaCall(state)
+    let place = call.place(1)
+    return call.returns { pack in
+      if let place { pack.string(place) } else { pack.nil() }
     }
   }
 

@@ -5,7 +5,7 @@
 local host = ...
 local next_message, view, take, expect = host.conn.next_message, host.conn.view, host.conn.take, host.conn.expect
 local fail_decoding, is_open = host.conn.fail_decoding, host.conn.is_open
-local new_error, text = host.error.new, host.lib.text
+local new_error, text, place_of = host.error.new, host.lib.text, host.text.place
 -- What a decoder looks at is gone once control returns to the loop, and two of one connection must not interleave.
 local unyielding = host.unyielding
 local error, tostring, type, format, math_type = error, tostring, type, string.format, math.type
@@ -18,10 +18,18 @@ local function break_off(conn, cause)
   error(new_error("decode", message, { peer = conn.address }), 0)
 end
 
+-- A function of the codec's that does not keep to what it promises: the script's mistake, so with its place.
+local function broken(conn, fn, ...)
+  local place, message = place_of(fn), format(...)
+  if place then message = place .. ": " .. message end
+  fail_decoding(conn, message)
+  error(new_error("decode", message, { peer = conn.address, is_fault = true }), 0)
+end
+
 local function checked(conn, decode, bytes)
   local ok, message = unyielding(decode, bytes)
   if not ok then break_off(conn, message) end
-  if message == nil then break_off(conn, "the codec's decode returned nil for a whole frame") end
+  if message == nil then broken(conn, decode, "the codec's decode returned nil for a whole frame") end
   -- A decoder may have ended its own connection; nothing reaches the script after that.
   return is_open(conn), message
 end
@@ -49,8 +57,8 @@ local function pull_framed(codec)
     local ok, size = unyielding(size_of, head)
     if not ok then break_off(conn, size) end
     if math_type(size) ~= "integer" or size < header then
-      break_off(conn, format("the codec's size returned %s for a header of %d bytes: a whole number of at least that is "
-        .. "expected", text.got(size), header))
+      broken(conn, size_of, "the codec's size returned %s for a header of %d bytes: a whole number of at least that is "
+        .. "expected", text.got(size), header)
     end
     if size > max then break_off(conn, format("a frame of %d bytes is over the codec's max of %d", size, max)) end
     local frame = take(conn, size)
@@ -63,19 +71,19 @@ end
 -- full control: the decoder looks at a view of what has arrived. `refuse` gets what it must not return, or has raised; the
 -- engine calls it too, where it calls the decoder itself (messages.c).
 local function refusal_of(codec)
-  local max = codec.max
+  local decode, max = codec.decode_view, codec.max
   return function(conn, available, ok, message, count)
     if not ok then break_off(conn, message) end
     local is_whole = math_type(count) == "integer"
     if message == nil then
       if count ~= nil and not (is_whole and count > available) then
-        break_off(conn, format("the decoder asked for %s bytes in all when it had %d", tostring(count), available))
+        broken(conn, decode, "the decoder asked for %s bytes in all when it had %d", tostring(count), available)
       end
       break_off(conn, format("a message of over %d bytes, the codec's max", max))
     end
     if not is_whole or count < 1 or count > available then
-      break_off(conn, format("the decoder says it took %s bytes of %d: it must take at least 1 and no more than there "
-        .. "are", tostring(count), available))
+      broken(conn, decode, "the decoder says it took %s bytes of %d: it must take at least 1 and no more than there are",
+        tostring(count), available)
     end
     break_off(conn, format("a message of %d bytes is over the codec's max of %d", count, max))
   end
