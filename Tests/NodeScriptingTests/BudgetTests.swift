@@ -157,6 +157,33 @@ import Testing
     }
   }
 
+  @Test func `A crowd of tasks over the memory ends with the run that made it; the node lives on`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start("return { config = { script_memory = '4MiB' } }")
+      for _ in 1...2 {
+        let error = await failure {
+          try await node.lua("while true do pcall(node.spawn, node, function() node:sleep('1h') end) end")
+        }
+        #expect(error?.code == .budget)
+        let words = ["needs more than script_memory; the ", " tasks that had not started yet are ended with it"]
+        #expect(words.allSatisfy { error?.message.contains($0) == true }, "\(String(describing: error))")
+        #expect(try await node.lua("return node:spawn(function() return 'alive' end):join()") == "alive")
+      }
+      #expect(nodes.log.lines.count { $0.level == .error } == 0, "the caller was told, and nobody else")
+    }
+  }
+
+  @Test func `Who waits for a task that cannot start learns why`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start("return { config = { script_memory = '4MiB' } }")
+      let crowd = "node.state.late = node:spawn(print) while true do node:spawn(print) end"
+      #expect(await failure { try await node.lua(crowd) }?.code == .budget)
+      let problem = try await node.lua("local _, e = pcall(node.state.late.join, node.state.late) return e.kind .. node.state.late.status")
+      #expect(problem == "budgetfailed")
+      #expect(try await node.lua("return node:spawn(function() return 'alive' end):join()") == "alive")
+    }
+  }
+
   @Test func `What a bomb took is free again`() async throws {
     try await withNodes { nodes in
       let node = try await nodes.start("return { config = { script_memory = '4MiB' } }")

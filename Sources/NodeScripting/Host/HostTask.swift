@@ -83,6 +83,11 @@ enum HostTask {
   }
 }
 
+extension ScriptError {
+  fileprivate static let noMemoryToStart = ScriptError(
+    LuaError(kind: .memory, message: "the task could not start: the script needs more than script_memory"))
+}
+
 extension ScriptRuntime {
   /// Wakes a task that parked in `host.task.park`.
   @discardableResult
@@ -96,13 +101,20 @@ extension ScriptRuntime {
   func spawn(_ references: [LuaRef]) -> Int64 {
     let task = takeTask(.task)
     let id = identify(task)
+    let ticket = starts.add()
     // The wait stands for "not started yet": cancelling it before the start ends the task without a run.
     scheduler.defer {
       defer { references.forEach { self.vm.release($0) } }
+      let mayStart = self.starts.begin(ticket)
       guard !self.isStopped, self.tasks[id] === task else { return }
       if let cancellation = task.cancellation {
         self.finish(task, .failed(cancellation))
         return
+      }
+      guard mayStart else {
+        // Told once, with the run that used the memory up; who waits for this one learns it all the same.
+        task.completion = { _, _ in }
+        return self.finish(task, .failed(.noMemoryToStart))
       }
       let status = self.vm.start(task.thread, references[0]) { pack in
         for reference in references.dropFirst() { pack.ref(reference) }

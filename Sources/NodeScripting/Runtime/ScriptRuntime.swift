@@ -27,6 +27,7 @@ package final class ScriptRuntime {
   var extraModules: [String] = []
   var timers = TimerTable()
   var tasks: [Int64: ScriptTask] = [:]
+  var starts = TaskStarts()
   /// Ends the VM's part: no run starts any more.
   private(set) var isStopped = false
 
@@ -53,10 +54,20 @@ package final class ScriptRuntime {
       vm = try LuaVM(limits: limits, libraries: trusted ? .trusted : .sandboxed, context: UnsafeMutableRawPointer(anchor))
     } catch {
       anchor.deallocate()
-      throw ScriptError(error, code: .load)
+      throw Self.tooLittle(limits)
     }
     anchor.pointee = Unmanaged.passUnretained(self)
-    try vm.withoutCollecting { () throws(ScriptError) in try install() }
+    do throws(ScriptError) {
+      try vm.withoutCollecting { () throws(ScriptError) in try install() }
+    } catch {
+      throw error.code == .budget ? Self.tooLittle(limits) : error
+    }
+  }
+
+  /// No mistake of the script's, which has not run yet.
+  static func tooLittle(_ limits: LuaLimits) -> ScriptError {
+    ScriptError(
+      code: .configuration, message: "script_memory of \(limits.memory) bytes is too small: Lua and what comes with Moonpeer need more")
   }
 
   deinit {
@@ -127,7 +138,11 @@ package final class ScriptRuntime {
     case .failed:
       let (error, value) = task.thread.takeFailure()
       task.failure = value
-      finish(task, .failed(ScriptError(error, hook: task.purpose.name, peer: task.connection?.address)))
+      var failure = ScriptError(error, hook: task.purpose.name, peer: task.connection?.address)
+      if error.kind == .memory, let count = starts.callOffIfTooMany() {
+        failure.message += "; the \(count) tasks that had not started yet are ended with it"
+      }
+      finish(task, .failed(failure))
     }
   }
 
