@@ -58,7 +58,7 @@ import Testing
           end,
         } }
         """)
-      for (call, line) in [("listen", 3), ("sort", 7), ("inside", 11)] {
+      for (call, line) in [("listen", 3), ("sort", 7), ("inside", 12)] {
         let error = await failure { _ = try await node.call(call) }
         #expect(error?.location == "test.lua:\(line)", "\(call): \(error?.message ?? "")")
       }

@@ -20,8 +20,6 @@ package final class ScriptHooks: NodeHooks {
     self.node = node
     self.directory = directory
     runtime = script.runtime
-    // From here on under the node's name, which only now is certain.
-    runtime.logger = node.logger
     nodeHandle = try script.makeNodeHandle(name: node.name, id: node.id)
     runtime.hooks = self
     // The node's own logger: until now its name was not known.
@@ -82,7 +80,7 @@ package final class ScriptHooks: NodeHooks {
           completion(.success(()))
         case .failed(let error):
           // A peer that leaves or lies in the handshake is not the script's fault.
-          if error.kind == "script" || error.code == .budget { report(error) }
+          if ["script", "usage", "load"].contains(error.kind) || error.code == .budget { report(error) }
           completion(.failure(error.asNodeError(.handshake)))
         }
       }

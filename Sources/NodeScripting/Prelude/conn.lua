@@ -26,7 +26,6 @@ local plain_methods = {
   read_some = native.read_some,
   peek = native.peek,
   write = native.write,
-  stats = native.stats,
   set_option = native.set_option,
   pause_reading = native.pause,
   resume_reading = native.resume,
@@ -69,6 +68,13 @@ local function try_send_encoded(conn, message)
   if getmetatable(conn) ~= Encoding then check(conn, "try_send") end
   local bytes = encoded(conn, message, "try_send")
   return native_try_send(conn, bytes)
+end
+
+-- stats() → counters; nil once the connection is over and forgotten
+function plain_methods.stats(conn)
+  check(conn, "stats")
+  local values = native.stats(conn)
+  return values and text.record("conn:stats()", values)
 end
 
 -- receive(timeout?) → the next message, or nil, "closed" | "timeout"

@@ -142,11 +142,13 @@ function methods.call(target, name, ...)
 end
 
 function methods.stats()
-  return native.stats()
+  local values = text.record("node:stats()", native.stats())
+  return values
 end
 
 function methods.heuristics()
-  return native.heuristics()
+  local values = text.record("node:heuristics()", native.heuristics())
+  return values
 end
 
 function methods.shut_down()

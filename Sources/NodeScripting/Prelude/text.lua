@@ -44,13 +44,13 @@ end
 function M.options(value, what, names, level)
   if value == nil then return {} end
   if type(value) ~= "table" then
-    error(format("%s: a table of options is expected, got %s", what, M.got(value)), level + 1)
+    M.fail("usage", format("%s: a table of options is expected, got %s", what, M.got(value)), level + 1)
   end
   local known = {}
   for _, name in ipairs(names) do known[name] = true end
   for _, key in ipairs(M.sorted_keys(value)) do
     if not known[key] then
-      error(format("%s: unknown option %s%s", what, type(key) == "string" and format("%q", key) or M.got(key),
+      M.fail("usage", format("%s: unknown option %s%s", what, type(key) == "string" and format("%q", key) or M.got(key),
         (M.hint(key, names))), level + 1)
     end
   end
@@ -67,14 +67,14 @@ end
 function M.duration(value, what, level)
   if type(value) == "number" and value >= 0 and value < huge then return value end
   local ok, seconds = pcall(host.text.duration, value, what)
-  if not ok then error(M.words(seconds, what), level + 1) end
+  if not ok then M.fail("usage", M.words(seconds, what), level + 1) end
   return seconds
 end
 
 function M.size(value, what, level)
   if math_type(value) == "integer" and value >= 0 then return value end
   local ok, bytes = pcall(host.text.size, value, what)
-  if not ok then error(M.words(bytes, what), level + 1) end
+  if not ok then M.fail("usage", M.words(bytes, what), level + 1) end
   return bytes
 end
 
@@ -82,7 +82,7 @@ function M.check(value, expected, what, level)
   local kind = type(value)
   if kind == expected or (expected == "integer" and math_type(value) == "integer") then return value end
   local article = match(expected, "^[aeiou]") and "an " or "a "
-  error(format("%s must be %s%s, got %s", what, article, expected, M.got(value)), level + 1)
+  M.fail("usage", format("%s must be %s%s, got %s", what, article, expected, M.got(value)), level + 1)
 end
 
 function M.optional(value, expected, what, level)
@@ -114,6 +114,11 @@ end
 -- A shipped module's table: a name it lacks is a mistake, found where it is made and not where the nil is called.
 function M.module(name, table)
   return setmetatable(table, { __index = function(_, key) error(M.no_name(name, table, key), 2) end })
+end
+
+-- Named values that are all there: a name they lack is a mistake.
+function M.record(what, values)
+  return setmetatable(values, { __index = function(_, key) error(M.no_name(what, values, key), 2) end })
 end
 
 -- Makes the method table of a handle complete: `fields` may be absent, any other name it lacks is a mistake.
