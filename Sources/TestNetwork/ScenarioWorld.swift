@@ -82,13 +82,25 @@ final class ScenarioWorld: Sendable {
       options.name = given["name"].text
     }
     let node = try await ScriptedNode.load(source, options: options, environment: environment, directory: directory)
-    try await node.start()
+    try await start(node)
     let address = await node.node.address
     let id = entries.withLock { [options] entries in
       entries.append(Entry(node: node, source: source, options: options, name: node.name, address: address))
       return Int64(entries.count)
     }
     return (id, node.name)
+  }
+
+  /// Which node and which of its hooks it was goes into the message: that is what a scenario's error shows.
+  private func start(_ node: ScriptedNode) async throws(ScriptError) {
+    do {
+      try await node.start()
+    } catch {
+      var error = error
+      let hook = error.hook.map { "in \($0): " } ?? ""
+      error.message = "\(node.name) did not start: \(hook)\(error.message)"
+      throw error
+    }
   }
 
   func call(_ id: Int64, _ name: String, _ arguments: [LuaValue]) async throws(ScriptError) -> [LuaValue] {
@@ -139,7 +151,7 @@ final class ScenarioWorld: Sendable {
     }
     let environment = environment()
     let node = try await ScriptedNode.load(entry.source, options: options, environment: environment, directory: directory)
-    try await node.start()
+    try await start(node)
     entries.withLock { $0[Int(id) - 1].node = node }
   }
 

@@ -67,11 +67,16 @@ import Testing
     (#"net:nodes(0, "echo.lua")"#, "at least 1"), (#"net:partition({}, "rest")"#, "not in this version"),
     (#"net:evntually("x", 1, print)"#, "did you mean \"eventually\"?"),
     (#"net:node("broken.lua")"#, "broken.lua:1"), (#"net:node("wrong.lua")"#, "did you mean \"process_message\"?"),
+    (#"net:node("raises.lua")"#, "raises.lua:1: node-1 did not start: in init: not today"),
     (#"net:connect({ 1, 2 }, network.line())"#, "a node handle is expected, got integer 1"),
   ])
   func `A mistake in a scenario is told with what and where`(code: String, reason: String) async throws {
     let result = try await runScenario(
-      code, files: ["broken.lua": "return {", "wrong.lua": "return { proces_message = function() end }"])
+      code,
+      files: [
+        "broken.lua": "return {", "raises.lua": "return { init = function() error('not today') end }",
+        "wrong.lua": "return { proces_message = function() end }",
+      ])
     let failure = try #require(result.failure)
     #expect("\(failure.location ?? ""): \(failure.message)".contains(reason))
     #expect(failure.location != nil)
