@@ -6,7 +6,22 @@ import NodeCore
 struct CommandLineRun {
   let arguments: [String]
 
-  init(_ arguments: [String]) { self.arguments = arguments }
+  init(_ arguments: [String]) { self.arguments = Self.joiningNegativeValues(arguments) }
+
+  /// `--idle-timeout -1` as `--idle-timeout=-1`: the parser takes whatever begins with a dash for an option, and would say
+  /// that the value is missing where it is wrong.
+  static func joiningNegativeValues(_ arguments: [String]) -> [String] {
+    var joined: [String] = []
+    for argument in arguments {
+      let isNegative = argument.first == "-" && argument.dropFirst().first.map { $0.isNumber || $0 == "." } ?? false
+      if isNegative, let last = joined.last, last.hasPrefix("--"), last.count > 2, !last.contains("="), !joined.contains("--") {
+        joined[joined.count - 1] = last + "=" + argument
+      } else {
+        joined.append(argument)
+      }
+    }
+    return joined
+  }
 
   func finish() async -> Never {
     do {
