@@ -131,7 +131,12 @@ package final class LoadedScript {
   private static func examine(
     _ source: ScriptSource, _ runtime: ScriptRuntime, completion: @escaping (Result<Examined, ScriptError>) -> Void
   ) throws(ScriptError) {
-    let main = try runtime.load(source)
+    let main: LuaRef
+    do {
+      main = try runtime.load(source)
+    } catch {
+      throw error.code == .budget ? ScriptRuntime.tooLittle(runtime.vm.limits) : error
+    }
     runtime.run(main, .script) { task, outcome in
       runtime.vm.release(main)
       completion(
@@ -148,7 +153,7 @@ package final class LoadedScript {
               if let value = values.first { pack.ref(value) } else { pack.nil() }
             }
           } catch {
-            throw ScriptError(error, code: .load)
+            throw error.kind == .memory ? ScriptRuntime.tooLittle(runtime.vm.limits) : ScriptError(error, code: .load)
           }
           defer { runtime.vm.release(examined) }
           let table = runtime.vm.field(examined, "prepared") ?? .none
