@@ -24,7 +24,7 @@ import Testing
         """)
   }
 
-  @Test(arguments: ["conn:receive()", "pcall(conn.receive, conn)", "pcall(conn.read, conn, 1)", "conn:send('x')"])
+  @Test(arguments: ["conn:receive()", "pcall(conn.receive, conn)", "pcall(conn.read, conn, 1)", "pcall(conn.send, conn, 'x')"])
   func `A session that takes no notice of the end is ended, for as long as it may run`(ask: String) async throws {
     try await withNodes { nodes in
       let server = try await nodes.start(
