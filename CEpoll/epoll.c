@@ -19,6 +19,8 @@ int cepoll_add(int epoll, int descriptor, uint32_t events, uint64_t data) {
   return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 
+void cepoll_remove(int epoll, int descriptor) { epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL); }
+
 int cepoll_wait(int epoll, struct cepoll_event *events, int capacity, int milliseconds) {
   struct epoll_event found[256];
   int count = epoll_wait(epoll, found, capacity < 256 ? capacity : 256, milliseconds);

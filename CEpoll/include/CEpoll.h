@@ -21,6 +21,7 @@ enum : uint32_t {
 int cepoll_create(void);
 // Edge-triggered: each change is told once.
 int cepoll_add(int epoll, int descriptor, uint32_t events, uint64_t data);
+void cepoll_remove(int epoll, int descriptor);
 // At most `capacity` (256) events; `milliseconds` of -1 waits for ever.
 int cepoll_wait(int epoll, struct cepoll_event *events, int capacity, int milliseconds);
 int cepoll_eventfd(void);

@@ -95,6 +95,8 @@ extension NodeConfiguration {
       help: "bytes received and not yet handled", zero: .refused,
       assign: { configuration, value in configuration.maxReadBuffer = try bytes(value, "max_read_buffer") },
       read: { $0.maxReadBuffer.map { .integer(Int64($0)) } }),
+    count(
+      "io_loops", \.ioLoops, "0", "threads that read and write the sockets for the node's own; 0: that does it itself", zero: .allowed),
     size("script_memory", \.scriptMemory, "64MiB", "memory of the node's script", zero: .none),
     duration("script_time", \.scriptTime, "1s", "of one uninterrupted run of script code", zero: .none),
   ]
@@ -117,9 +119,11 @@ extension NodeConfiguration {
 
   // How the kinds are read.
 
-  private static func count(_ name: String, _ path: Path<Int>, _ text: String, _ help: String) -> ConfigurationKey {
+  private static func count(
+    _ name: String, _ path: Path<Int>, _ text: String, _ help: String, zero: ConfigurationKey.Zero = .refused
+  ) -> ConfigurationKey {
     ConfigurationKey(
-      name: name, kind: .count, defaultText: text, help: help, zero: .refused,
+      name: name, kind: .count, defaultText: text, help: help, zero: zero,
       assign: { configuration, value in configuration[keyPath: path] = try whole(value, name) },
       read: { .integer(Int64($0[keyPath: path])) })
   }

@@ -46,6 +46,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var outboundLowWater = 64 << 10
   /// Bytes received and not yet handled; nil: the codec's `max` and one read.
   public var maxReadBuffer: Int?
+  /// Threads beside the node's own that read and write its sockets, at most 128; 0: none. Needs sockets over epoll.
+  public var ioLoops = 0
   /// Bytes per node; 0: no limit.
   public var scriptMemory = 64 << 20
   /// Of one uninterrupted run; zero: no limit.
@@ -77,6 +79,7 @@ public struct NodeConfiguration: Sendable, Equatable {
     }
     try require(outboundLowWater <= outboundHighWater, "outbound_low_water", "must not be above outbound_high_water")
     try require(listenerBacklog <= 65_535, "listener_backlog", "is at most 65535")
+    try require(ioLoops <= 128, "io_loops", "is at most 128")
     if let name {
       try require(!name.isEmpty && name.utf8.count <= 64, "name", "is 1 to 64 bytes long")
       try require(name.utf8.allSatisfy { $0 > 32 && $0 != 127 }, "name", "must not contain spaces or control characters")

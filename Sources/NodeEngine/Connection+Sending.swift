@@ -146,6 +146,7 @@ extension Connection {
     plainRoom = 0
     guard inFlight == 0, outgoing.count > 0, isStreamAlive else { return }
     inFlight = outgoing.count
+    if let relayed { return hand(to: relayed) }
     // The stream copies; its answer may come before this returns, so the queue is emptied first.
     let view = outgoing.view
     lastUnwritten = view.count
@@ -164,6 +165,15 @@ extension Connection {
         if writeTimer == nil { armWriteTimer(after: node.configuration.writeTimeout) }
       }
     }
+  }
+
+  /// Its answer comes with a later job.
+  private func hand(to relayed: RelayedStream) {
+    lastUnwritten = inFlight
+    if outgoing.isLarge { node.trimLater(self) }
+    relayed.write(taking: &outgoing)
+    lastWriteProgressAt = node.scheduler.now
+    if writeTimer == nil { armWriteTimer(after: node.configuration.writeTimeout) }
   }
 
   /// Waits for room in the queue: `true` when there is some, `false` when the connection is over. First come,

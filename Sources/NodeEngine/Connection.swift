@@ -52,6 +52,8 @@ public final class Connection {
   public var peer: String?
 
   let stream: any ByteStream
+  /// The stream, where an I/O loop carries it: that takes what is to be written without a copy.
+  let relayed: RelayedStream?
   @exclusivity(unchecked) var phase = Phase.settingUp { didSet { plainRoom = 0 } }
   @exclusivity(unchecked) var isStreamAlive = true { didSet { plainRoom = 0 } }
 
@@ -103,6 +105,7 @@ public final class Connection {
   init(id: ConnectionID, stream: any ByteStream, address: PeerAddress, side: ConnectionSide, isStream: Bool, node: LocalNode) {
     self.id = id
     self.stream = stream
+    relayed = stream as? RelayedStream
     self.address = address
     localAddress = stream.localAddress
     self.side = side

@@ -76,7 +76,8 @@ extension LocalNode {
     ended += connection.statistics
     connection.flushNow()
     connection.wakeAll()
-    if connection.inFlight == 0 { connection.stream.close() } else { connection.stream.abort() }
+    // An I/O loop has had no time yet to say that the last words are written; how long it tries is bounded by the lingering.
+    if connection.inFlight == 0 || connection.relayed != nil { connection.stream.close() } else { connection.stream.abort() }
     connection.isStreamAlive = false
     releaseReservation(connection.address)
     connection.dropBuffers()

@@ -24,6 +24,7 @@ extension LocalNode {
         return false
       }
       connection.outgoing.releaseIfIdle()
+      connection.relayed?.releaseIfIdle()
       connection.isTrimScheduled = false
       return true
     }

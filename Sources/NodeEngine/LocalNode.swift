@@ -61,12 +61,13 @@ public final class LocalNode {
   var lastAcceptErrorLog: MonotonicTime?
   private let createdAt: Double
 
-  init(name: String, id: UInt64, configuration: NodeConfiguration, environment: NodeEnvironment) {
+  init(name: String, id: UInt64, configuration: NodeConfiguration, environment: NodeEnvironment) throws(NodeError) {
     self.name = name
     self.id = id
     self.configuration = configuration
     scheduler = environment.scheduler
-    transport = environment.transport
+    let loops = configuration.ioLoops
+    transport = loops > 0 ? try environment.transport.carried(byIOLoops: loops) : environment.transport
     var logger = environment.logger
     logger[metadataKey: "node"] = "\(name)"
     self.logger = logger

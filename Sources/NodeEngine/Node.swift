@@ -48,7 +48,7 @@ public actor Node: Service {
       return last
     }
     let name = valid.name ?? "node-\(id)"
-    let local = LocalNode(name: name, id: id, configuration: valid, environment: environment)
+    let local = try LocalNode(name: name, id: id, configuration: valid, environment: environment)
     do {
       local.hooks = try hooks(local)
     } catch let error as NodeError {

@@ -22,7 +22,7 @@ import Testing
     ("inbound_policy", .string("backpressure")),
     ("outbound_high_water", .integer(256 << 10)),
     ("outbound_low_water", .integer(64 << 10)),
-    ("max_read_buffer", nil),
+    ("max_read_buffer", nil), ("io_loops", .integer(0)),
     ("script_memory", .integer(64 << 20)),
     ("script_time", .number(1)),
   ]

@@ -90,7 +90,7 @@ import Testing
 
   @Test func `Hooks may cut by themselves`() async throws {
     let seen = Recorder()
-    let node = try Node(configuration: NodeConfiguration(), environment: .sockets(Backend.current)) { _ in Tagged(seen) }
+    let node = try Node(configuration: NodeConfiguration(), environment: Backend.current.environment()) { _ in Tagged(seen) }
     try await node.start()
     let raw = try RawSocket(to: await node.address!)
     let wire: [UInt8] = [1, 7, 2, 8, 9, 1, 5]

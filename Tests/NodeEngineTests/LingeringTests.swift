@@ -82,6 +82,12 @@ import Testing
       let loops = EpollLoops(count: 1, lingering: lingering)
       try await body(lingering, .sockets(on: loops, logger: logger))
       await loops.shutDown()
+    case .epollWithIOLoops:
+      let loops = EpollLoops(count: 3, lingering: lingering)
+      let node = loops.next()
+      let transport = EpollTransport(ioLoops: IOLoops(of: [loops.next(), loops.next()]))
+      try await body(lingering, NodeEnvironment(scheduler: node, transport: transport, logger: logger))
+      await loops.shutDown()
     }
   }
 }

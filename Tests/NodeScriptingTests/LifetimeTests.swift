@@ -64,7 +64,7 @@ import Testing
     options.name = name
     return try await ScriptedNode.load(
       ScriptSource(name: "test.lua", text: text), options: options,
-      environment: .sockets(Backend.current, logger: LogRecorder().logger), directory: directory)
+      environment: Backend.current.environment(logger: LogRecorder().logger), directory: directory)
   }
 
   private func expectFreed(_ watched: [Watched]) async throws {

@@ -18,7 +18,7 @@ final class TestNodes: Sendable {
     options.name = name
     change(&options)
     let node = try await ScriptedNode.load(
-      ScriptSource(name: file, text: text), options: options, environment: .sockets(Backend.current, logger: log.logger),
+      ScriptSource(name: file, text: text), options: options, environment: Backend.current.environment(logger: log.logger),
       directory: directory)
     started.withLock { $0.append(node) }
     return node

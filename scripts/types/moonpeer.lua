@@ -97,6 +97,7 @@
 ---@field outbound_high_water? moonpeer.Size queued bytes over which senders wait
 ---@field outbound_low_water? moonpeer.Size queued bytes under which they go on
 ---@field max_read_buffer? moonpeer.Size bytes received and not yet handled
+---@field io_loops? integer threads that read and write the sockets for the node's own; 0: that does it itself
 ---@field script_memory? moonpeer.Size memory of the node's script
 ---@field script_time? moonpeer.Duration of one uninterrupted run of script code
 

@@ -25,6 +25,7 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(help: help("outbound_high_water")) var outboundHighWater: String?
   @Option(help: help("outbound_low_water")) var outboundLowWater: String?
   @Option(help: help("max_read_buffer")) var maxReadBuffer: String?
+  @Option(help: help("io_loops")) var ioLoops: String?
   @Option(help: help("script_memory")) var scriptMemory: String?
   @Option(help: help("script_time")) var scriptTime: String?
 

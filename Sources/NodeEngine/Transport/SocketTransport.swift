@@ -11,6 +11,10 @@ public final class SocketTransport: Transport {
 
   init(lingering: Lingering) { self.lingering = lingering }
 
+  public func carried(byIOLoops count: Int) throws(NodeError) -> any Transport {
+    throw NodeError(code: .configuration, message: "io_loops: only sockets over epoll have I/O loops, and these are NIO's; leave it out")
+  }
+
   private func loop(of scheduler: any Scheduler) -> any EventLoop {
     guard let scheduler = scheduler as? LoopScheduler else {
       preconditionFailure("sockets need a LoopScheduler; a simulated scheduler needs its own transport")

@@ -32,6 +32,10 @@ public protocol Transport: AnyObject, Sendable {
   func resolve(
     _ address: PeerAddress, on scheduler: any Scheduler,
     completion: @escaping (Result<[PeerAddress], NodeError>) -> Void)
+  /// The same, but streams are read and written by so many loops beside the scheduler's; at least 1.
+  ///
+  /// - Throws: code `configuration` where there is no such thing.
+  func carried(byIOLoops count: Int) throws(NodeError) -> any Transport
   /// Opens a stream; completes with code `refused`, `timeout`, `address` or `system` where it cannot.
   func dial(
     _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
@@ -40,6 +44,11 @@ public protocol Transport: AnyObject, Sendable {
   func listen(
     on address: PeerAddress, options: ListenOptions, delegate: any ListenerDelegate, on scheduler: any Scheduler,
     completion: @escaping (Result<any Listener, NodeError>) -> Void)
+}
+
+extension Transport {
+  /// Itself: where there are no sockets, there is no I/O to be spread.
+  public func carried(byIOLoops count: Int) throws(NodeError) -> any Transport { self }
 }
 
 /// An open listener.

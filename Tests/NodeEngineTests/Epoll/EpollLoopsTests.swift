@@ -6,10 +6,12 @@ import Testing
 
 /// Loops that end, and what was on them.
 @Suite struct EpollLoopsTests {
-  private func node(_ logic: Recorder, on loops: EpollLoops) async throws -> Node {
+  private func node(_ logic: Recorder, on loops: EpollLoops, ioLoops: Int = 0) async throws -> Node {
     var logger = Logger(label: "test")
     logger.logLevel = .critical
-    let node = try Node(configuration: NodeConfiguration(), environment: .sockets(on: loops, logger: logger)) {
+    var configuration = NodeConfiguration()
+    configuration.ioLoops = ioLoops
+    let node = try Node(configuration: configuration, environment: .sockets(on: loops, logger: logger)) {
       SwiftHooks(logic, node: $0)
     }
     try await node.start()
@@ -34,10 +36,10 @@ import Testing
     await loops.shutDown()
   }
 
-  @Test func `A loop that ends takes its sockets with it`() async throws {
+  @Test(arguments: [0, 2]) func `A loop that ends takes its sockets with it, its I/O loops' too`(ioLoops: Int) async throws {
     let loops = EpollLoops(count: 1)
     let recorder = Recorder()
-    let node = try await node(recorder, on: loops)
+    let node = try await node(recorder, on: loops, ioLoops: ioLoops)
     let address = await node.address!
     let raw = try RawSocket(to: address)
     try await eventually("it is there") { await node.counts.connected == 1 }

@@ -1,9 +1,33 @@
+import Logging
 import NodeEngine
 import Testing
 
 /// What carries the sockets of the nodes that the current test makes.
-enum Backend {
-  @TaskLocal static var current = SocketBackend.standard
+enum Backend: CaseIterable, CustomStringConvertible {
+  case nio, epoll
+  /// Two loops beside the node's own read and write.
+  case epollWithIOLoops
+
+  @TaskLocal static var current: Backend = SocketBackend.standard == .nio ? .nio : .epoll
+
+  func environment(logger: Logger = Logger(label: "moonpeer")) -> NodeEnvironment {
+    switch self {
+    case .nio: return .sockets(.nio, logger: logger)
+    case .epoll: return .sockets(.epoll, logger: logger)
+    case .epollWithIOLoops:
+      var environment = NodeEnvironment.sockets(.epoll, logger: logger)
+      environment.transport = EpollTransport(ioLoops: 2)
+      return environment
+    }
+  }
+
+  var description: String {
+    switch self {
+    case .nio: "NIO"
+    case .epoll: "epoll"
+    case .epollWithIOLoops: "epoll with two I/O loops"
+    }
+  }
 }
 
 /// Runs each test of a suite on every backend in turn: they promise the same.
@@ -15,7 +39,7 @@ struct OnEveryBackend: SuiteTrait, TestTrait, TestScoping {
   func provideScope(
     for test: Test, testCase: Test.Case?, performing body: @Sendable () async throws -> Void
   ) async throws {
-    for backend in SocketBackend.allCases {
+    for backend in Backend.allCases {
       let naming = IssueHandlingTrait.compactMapIssues { issue in
         var issue = issue
         issue.comments.append("over \(backend)")
@@ -29,6 +53,6 @@ struct OnEveryBackend: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == OnEveryBackend {
-  /// Each test runs once over NIO and once over epoll.
+  /// Each test runs once over NIO, once over epoll, and once over epoll with I/O loops.
   static var onEveryBackend: Self { Self() }
 }

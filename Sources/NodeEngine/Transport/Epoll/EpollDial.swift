@@ -6,21 +6,23 @@ import NodeCore
 /// A socket that is being connected.
 final class EpollDial: EpollSource {
   private let address: PeerAddress
+  private let ioLoops: IOLoops?
   private var completion: ((Result<any ByteStream, NodeError>) -> Void)?
   private var timer: EpollTimer?
 
   private init(
-    _ loop: EpollLoop, _ descriptor: Int32, _ address: PeerAddress,
+    _ loop: EpollLoop, _ descriptor: Int32, _ address: PeerAddress, _ ioLoops: IOLoops?,
     _ completion: @escaping (Result<any ByteStream, NodeError>) -> Void
   ) {
     self.address = address
+    self.ioLoops = ioLoops
     self.completion = completion
     super.init(loop, descriptor)
   }
 
   /// Completes later, never before this returns.
   static func start(
-    _ address: PeerAddress, _ options: DialOptions, _ timeout: Duration, _ loop: EpollLoop,
+    _ address: PeerAddress, _ options: DialOptions, _ timeout: Duration, _ loop: EpollLoop, _ ioLoops: IOLoops?,
     _ completion: @escaping (Result<any ByteStream, NodeError>) -> Void
   ) throws(NodeError) {
     let target = try SystemAddress(address)
@@ -28,7 +30,7 @@ final class EpollDial: EpollSource {
     if let wish = options.localAddress { local = try SystemAddress(wish) } else { local = nil }
     do {
       let descriptor = try SystemSocket.open(for: target)
-      let dial = EpollDial(loop, descriptor, address, completion)
+      let dial = EpollDial(loop, descriptor, address, ioLoops, completion)
       do {
         try dial.prepare(options, local)
         try dial.connect(to: target, timeout)
@@ -72,7 +74,12 @@ final class EpollDial: EpollSource {
     self.completion = nil
     timer?.cancel()
     timer = nil
-    let stream = EpollStream(loop, descriptor, local: SystemAddress.local(descriptor) ?? .unix(""), remote: address)
+    let local = SystemAddress.local(descriptor) ?? .unix("")
+    if let home = ioLoops?.next() {
+      loop.release(self)
+      return completion(.success(RelayedStream(descriptor, local: local, remote: address, on: loop, over: home)))
+    }
+    let stream = EpollStream(loop, descriptor, local: local, remote: address)
     loop.replace(self, with: stream)
     completion(.success(stream))
     // Epoll will not say it again.

@@ -11,6 +11,7 @@ final class EpollListener: EpollSource, Listener {
   private let file: UnixSocketFile?
   /// Its connections' own ends differ, and must be asked for.
   private let isWildcard: Bool
+  private let ioLoops: IOLoops?
   private var room = 0
   private var accepted = 0
   /// The kernel may have connections that epoll will not tell of again.
@@ -22,7 +23,8 @@ final class EpollListener: EpollSource, Listener {
   /// No descriptors left, say: without a pause this would spin.
   private static let pauseAfterError = Duration.milliseconds(100)
 
-  private init(_ loop: EpollLoop, _ descriptor: Int32, _ wish: PeerAddress, _ delegate: any ListenerDelegate) {
+  private init(_ loop: EpollLoop, _ descriptor: Int32, _ wish: PeerAddress, _ delegate: any ListenerDelegate, _ ioLoops: IOLoops?) {
+    self.ioLoops = ioLoops
     self.wish = wish
     self.delegate = delegate
     switch wish {
@@ -38,12 +40,12 @@ final class EpollListener: EpollSource, Listener {
   }
 
   static func open(
-    _ wish: PeerAddress, _ options: ListenOptions, _ delegate: any ListenerDelegate, _ loop: EpollLoop
+    _ wish: PeerAddress, _ options: ListenOptions, _ delegate: any ListenerDelegate, _ loop: EpollLoop, _ ioLoops: IOLoops?
   ) throws(NodeError) -> EpollListener {
     let descriptor = try bind(wish, options)
     let isListening = listen(descriptor, Int32(clamping: options.backlog)) == 0
     let error = errno
-    let listener = EpollListener(loop, descriptor, wish, delegate)
+    let listener = EpollListener(loop, descriptor, wish, delegate, ioLoops)
     guard isListening, loop.add(listener) else {
       let number = isListening ? errno : error
       listener.removeFile()
@@ -123,8 +125,16 @@ final class EpollListener: EpollSource, Listener {
       peer = remote.peer ?? .unix("")
     }
     let local = isWildcard ? SystemAddress.local(connection) ?? address : address
-    let stream = EpollStream(loop, connection, local: local, remote: peer)
     delegate.listenerLetsIn(self)
+    if let home = ioLoops?.next() {
+      // A peer that is gone already: the I/O loop would say so too, but perhaps only after a handshake that needs no peer.
+      let error = SystemSocket.pendingError(connection)
+      let stream = RelayedStream(connection, local: local, remote: peer, on: loop, over: home)
+      delegate.listener(self, accepted: stream)
+      if error != 0 { loop.append(.action { stream.fail(.failed("recv", error, else: .read)) }) }
+      return
+    }
+    let stream = EpollStream(loop, connection, local: local, remote: peer)
     guard loop.add(stream) else {
       let error = IOError(errnoCode: errno, reason: "epoll_ctl")
       Glibc.close(connection)

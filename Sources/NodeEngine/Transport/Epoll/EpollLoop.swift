@@ -22,7 +22,7 @@ public final class EpollLoop: @unchecked Sendable {
   private static let eventCapacity = 256
   private static let wakeUpData = UInt64.max
 
-  let readBuffer = UnsafeMutableRawPointer.allocate(byteCount: EpollLoop.readSize, alignment: 4096)
+  @exclusivity(unchecked) private(set) var readBuffer = ReadBuffers.shared.take()
   let timers = EpollTimers()
   let name: String
   let lingering: Lingering
@@ -37,6 +37,9 @@ public final class EpollLoop: @unchecked Sendable {
   @exclusivity(unchecked) private var againSources: [EpollSource] = []
   @exclusivity(unchecked) private var jobs: [LoopJob] = []
   @exclusivity(unchecked) private var isStopping = false
+  /// The streams of its nodes that I/O loops carry, for its end.
+  @exclusivity(unchecked) var relayed: [ObjectIdentifier: RelayedStream] = [:]
+  private var isTrimScheduled = false
   private var whenStopped: [@Sendable () -> Void] = []
   private(set) lazy var taskExecutor = EpollTaskExecutor(self)
 
@@ -65,7 +68,7 @@ public final class EpollLoop: @unchecked Sendable {
     // Not before: other threads may still wake a loop that has ended.
     Glibc.close(epoll)
     Glibc.close(wakeUp)
-    readBuffer.deallocate()
+    ReadBuffers.shared.give(back: readBuffer)
     events.deallocate()
   }
 
@@ -105,10 +108,7 @@ public final class EpollLoop: @unchecked Sendable {
   /// Closes a source's descriptor, which takes it out of epoll too; events on their way find nobody.
   func close(_ source: EpollSource) {
     guard source.slot >= 0 else { return }
-    slots[source.slot].source = nil
-    slots[source.slot].generation &+= 1
-    freeSlots.append(source.slot)
-    source.slot = -1
+    forget(source)
     Glibc.close(source.descriptor)
   }
 
@@ -117,6 +117,36 @@ public final class EpollLoop: @unchecked Sendable {
     guard !source.isAgain else { return }
     source.isAgain = true
     againSources.append(source)
+  }
+
+  /// Stops watching a source's descriptor, which stays open.
+  func release(_ source: EpollSource) {
+    guard source.slot >= 0 else { return }
+    cepoll_remove(epoll, source.descriptor)
+    forget(source)
+  }
+
+  private func forget(_ source: EpollSource) {
+    slots[source.slot].source = nil
+    slots[source.slot].generation &+= 1
+    freeSlots.append(source.slot)
+    source.slot = -1
+  }
+
+  /// The buffer that was just read into is the caller's from now on: see ``ReadBuffers``.
+  func takeReadBuffer() -> UnsafeMutableRawPointer {
+    trimReadBuffersLater()
+    defer { readBuffer = ReadBuffers.shared.take() }
+    return readBuffer
+  }
+
+  private func trimReadBuffersLater() {
+    guard !isTrimScheduled else { return }
+    isTrimScheduled = true
+    schedule(after: ReadBuffers.trimInterval) { [self] in
+      isTrimScheduled = false
+      if ReadBuffers.shared.trim() { trimReadBuffersLater() }
+    }
   }
 
   // Jobs
@@ -212,6 +242,7 @@ public final class EpollLoop: @unchecked Sendable {
 
   private func finish() {
     while let source = slots.lazy.compactMap(\.source).first { source.loopEnded() }
+    while let stream = relayed.values.first { stream.loopEnded() }
     // What that has set in motion comes to its end; what goes on for ever does not.
     for _ in 0..<100 { runJobs() }
     timers.removeAll()

@@ -39,7 +39,15 @@ extension EpollStream {
     lingering = nil
     rest = nil
     delegate = nil
+    relay?.streamCloses()
+    relay = nil
     loop.close(self)
+  }
+
+  /// The loop refused it, so it closes its socket by itself.
+  func neverAdded() {
+    finish()
+    Glibc.close(descriptor)
   }
 
   func abort() {
@@ -50,8 +58,7 @@ extension EpollStream {
 
   /// The socket is of no use any more.
   func fail(_ error: Int32, _ call: String, _ kind: DisconnectReason.Kind) {
-    let kind = error == ECONNRESET || error == EPIPE ? DisconnectReason.Kind.reset : kind
-    die(DisconnectReason(kind, message: "\(IOError(errnoCode: error, reason: call))"))
+    die(.failed(call, error, else: kind))
   }
 
   func die(_ reason: DisconnectReason) {
@@ -64,13 +71,15 @@ extension EpollStream {
   func setOption(_ name: String, _ value: ConfigurationValue) throws(NodeError) {
     guard !isDead, !isDiscarding else { throw .closed(remoteAddress) }
     let option = try StreamOption(name, value)
-    let error =
-      switch option.name {
-      case .nodelay: SystemSocket.set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, option.amount)
-      case .keepalive: SystemSocket.set(descriptor, SO_KEEPALIVE, option.amount)
-      case .sendBuffer: SystemSocket.set(descriptor, SO_SNDBUF, option.amount)
-      case .receiveBuffer: SystemSocket.set(descriptor, SO_RCVBUF, option.amount)
-      }
+    let error = SystemSocket.set(descriptor, option)
     if error != 0 { throw .refusedOption(name, IOError(errnoCode: error, reason: "setsockopt")) }
+  }
+}
+
+extension DisconnectReason {
+  /// A system call's error: a reset where it means that, or `kind`.
+  static func failed(_ call: String, _ error: Int32, else kind: Kind) -> DisconnectReason {
+    let kind = error == ECONNRESET || error == EPIPE ? Kind.reset : kind
+    return DisconnectReason(kind, message: "\(IOError(errnoCode: error, reason: call))")
   }
 }

@@ -25,6 +25,8 @@ final class EpollStream: EpollSource, ByteStream {
   /// What the kernel has not taken of the write under way.
   @exclusivity(unchecked) var rest: UnwrittenBytes?
   @exclusivity(unchecked) var lingering: EpollTimer?
+  /// Where the node lives on another loop: what hears of more than a delegate does.
+  @exclusivity(unchecked) var relay: StreamRelay?
 
   /// A peer that floods gives way to the loop's other sources after so many full reads.
   private static let readsPerTurn = 2
@@ -64,8 +66,9 @@ final class EpollStream: EpollSource, ByteStream {
   }
 
   private func read() {
-    let buffer = loop.readBuffer
     for _ in 0..<Self.readsPerTurn {
+      // Looked up each time: whoever gets the bytes may have kept the buffer.
+      let buffer = loop.readBuffer
       let count = recv(descriptor, buffer, EpollLoop.readSize, 0)
       if count > 0 {
         // Less than was asked for: that was all, until epoll tells of more.
@@ -142,6 +145,7 @@ final class EpollStream: EpollSource, ByteStream {
       }
       if count > 0 {
         pending.removeFirst(count)
+        relay?.noteUnwritten()
         return
       }
       switch errno {

@@ -3,7 +3,16 @@ public import NodeCore
 
 /// Sockets over epoll: IPv4, IPv6 and Unix ones.
 public final class EpollTransport: Transport {
-  public init() {}
+  private let ioLoops: IOLoops?
+
+  public init() { ioLoops = nil }
+
+  /// Streams that so many other loops read and write; 0: none.
+  package init(ioLoops count: Int) { ioLoops = count > 0 ? IOLoops(count) : nil }
+
+  init(ioLoops: IOLoops) { self.ioLoops = ioLoops }
+
+  public func carried(byIOLoops count: Int) -> any Transport { EpollTransport(ioLoops: count) }
 
   private func loop(of scheduler: any Scheduler) -> EpollLoop {
     guard let loop = scheduler as? EpollLoop else {
@@ -30,7 +39,7 @@ public final class EpollTransport: Transport {
     completion: @escaping (Result<any ByteStream, NodeError>) -> Void
   ) {
     do throws(NodeError) {
-      try EpollDial.start(address, options, timeout, loop(of: scheduler), completion)
+      try EpollDial.start(address, options, timeout, loop(of: scheduler), ioLoops, completion)
     } catch {
       scheduler.defer { completion(.failure(error)) }
     }
@@ -41,7 +50,7 @@ public final class EpollTransport: Transport {
     completion: @escaping (Result<any Listener, NodeError>) -> Void
   ) {
     do throws(NodeError) {
-      completion(.success(try EpollListener.open(address, options, delegate, loop(of: scheduler))))
+      completion(.success(try EpollListener.open(address, options, delegate, loop(of: scheduler), ioLoops)))
     } catch {
       completion(.failure(error))
     }

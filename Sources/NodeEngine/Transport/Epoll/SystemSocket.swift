@@ -21,6 +21,15 @@ enum SystemSocket {
 
   static func set(_ descriptor: Int32, _ option: Int32, _ value: Int32) -> Int32 { set(descriptor, SOL_SOCKET, option, value) }
 
+  static func set(_ descriptor: Int32, _ option: StreamOption) -> Int32 {
+    switch option.name {
+    case .nodelay: set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, option.amount)
+    case .keepalive: set(descriptor, SO_KEEPALIVE, option.amount)
+    case .sendBuffer: set(descriptor, SO_SNDBUF, option.amount)
+    case .receiveBuffer: set(descriptor, SO_RCVBUF, option.amount)
+    }
+  }
+
   /// The error that a socket has come to; asking forgets it.
   static func pendingError(_ descriptor: Int32) -> Int32 {
     var value: Int32 = 0

@@ -1,0 +1,95 @@
+import Glibc
+import NIOCore
+import NodeCore
+import Synchronization
+
+/// The I/O loop's half of a stream whose node lives on another loop: reads, cuts, writes, and hands over in batches.
+///
+/// Unchecked: but for `post`, everything runs on the I/O loop.
+final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
+  private let stream: EpollStream
+  private let channel: RelayChannel
+  /// The node's half; nil once it wants to hear no more.
+  private var far: RelayedStream?
+  private var writing: OutboundBuffer?
+
+  init(_ stream: EpollStream, _ channel: RelayChannel) {
+    self.stream = stream
+    self.channel = channel
+  }
+
+  // From the node's loop
+
+  /// Runs on the I/O loop, in the order of the calls.
+  func post(_ command: @escaping (StreamRelay) -> Void) {
+    stream.loop.post(.action { [self] in command(self) })
+  }
+
+  func open(for far: RelayedStream) {
+    self.far = far
+    stream.delegate = self
+    stream.relay = self
+    guard !stream.loop.add(stream) else { return }
+    let error = IOError(errnoCode: errno, reason: "epoll_ctl")
+    stream.neverAdded()
+    streamFailed(DisconnectReason(.read, message: "\(error)"))
+  }
+
+  func startReading() { stream.setReading(true) }
+
+  func write(_ buffer: OutboundBuffer) {
+    writing = buffer
+    stream.write(buffer.bytes.view)
+    if !stream.isDead { noteUnwritten() }
+  }
+
+  func close() {
+    far = nil
+    stream.close()
+  }
+
+  func abort() {
+    far = nil
+    stream.abort()
+  }
+
+  // To the node's loop
+
+  private func tell(_ change: (inout RelayChannel.Mail) -> Void) {
+    guard let far, channel.put(change) else { return }
+    far.loop.post(.action { far.takeMail() })
+  }
+
+  func streamReceived(_ bytes: UnsafeRawBufferPointer) {
+    guard far != nil else { return }
+    let piece = ReceivedBytes(bytes, readBy: stream.loop)
+    let isEnough = channel.handOver(bytes.count)
+    tell { $0.received.append(piece) }
+    guard isEnough else { return }
+    stream.setReading(false)
+    if channel.pause() { stream.setReading(true) }
+  }
+
+  func streamEnded() { tell { $0.hasEnded = true } }
+
+  func streamWrote() {
+    guard let buffer = writing else { return }
+    writing = nil
+    // Emptied here, before it goes back.
+    buffer.bytes.removeAll()
+    tell { $0.hasWritten = true }
+  }
+
+  func streamFailed(_ reason: DisconnectReason) {
+    tell { $0.failure = reason }
+    far = nil
+  }
+
+  // From the stream
+
+  /// The kernel has taken some of a write.
+  func noteUnwritten() { channel.unwritten.store(stream.unwritten, ordering: .relaxed) }
+
+  /// The descriptor is about to be closed.
+  func streamCloses() { channel.closeDescriptor() }
+}

@@ -1,0 +1,103 @@
+import NIOPosix
+import NodeCore
+import Synchronization
+import Testing
+
+@testable import NodeEngine
+
+/// A node whose sockets other loops carry (`io_loops`). That it keeps every promise is what the suites on every backend show.
+@Suite struct IOLoopTests {
+  @Test func `The streams are spread over the loops, and leave them`() async throws {
+    let loops = IOLoops(2)
+    let first = loops.next()
+    first.streams.wrappingAdd(1, ordering: .relaxed)
+    defer { first.streams.wrappingSubtract(1, ordering: .relaxed) }
+    #expect(loops.next() !== first)
+  }
+
+  @Test func `NIO's sockets have none: that is refused, with the key's name`() async throws {
+    var configuration = NodeConfiguration()
+    configuration.ioLoops = 1
+    let environment = NodeEnvironment.sockets(on: MultiThreadedEventLoopGroup.singleton)
+    #expect {
+      try Node(configuration: configuration, environment: environment) { SwiftHooks(Quiet(), node: $0) }
+    } throws: { error in
+      (error as? NodeError)?.code == .configuration && "\(error)".contains("io_loops")
+    }
+  }
+
+  @Test func `Many streams at once keep their order, and nothing is lost, both ways`() async throws {
+    let count = 400
+    let echo = Echo()
+    try await withNode(echo, { ($0.ioLoops, $0.outboundHighWater) = (3, 32 << 20) }) { server in
+      let address = await server.address
+      let replies = try await withThrowingTaskGroup(of: [[UInt8]].self) { group in
+        for number in UInt8(0)..<6 {
+          group.addTask {
+            let recorder = Recorder()
+            return try await withNode(recorder, { $0.ioLoops = 1 }) { client in
+              let connection = try await client.node.connect(to: address)
+              for turn in 0..<count {
+                let message = [number, UInt8(turn & 255), UInt8(turn >> 8)] + [UInt8](repeating: number, count: turn * 7)
+                try await client.node.send(message, to: connection.id)
+              }
+              try await eventually("all replies") { recorder.messages.count == count }
+              return recorder.messages
+            }
+          }
+        }
+        return try await group.reduce(into: []) { $0.append($1) }
+      }
+      for own in replies {
+        #expect(own.indices.allSatisfy { own[$0].count == 3 + $0 * 7 && Int(own[$0][1]) | Int(own[$0][2]) << 8 == $0 })
+        #expect(Set(own.map(\.[0])).count == 1)
+      }
+      #expect(Set(replies.map { $0[0][0] }).count == 6)
+    }
+  }
+
+  @Test func `What an I/O loop reads ahead of a node that does not read is bounded`() async throws {
+    let channel = RelayChannel(-1)
+    let read = EpollLoop.readSize
+    #expect(!channel.handOver(read))
+    #expect(channel.handOver(read))
+    // Nothing was handled meanwhile: the pause holds, until half of it is.
+    #expect(!channel.pause())
+    #expect(!channel.handled(1))
+    #expect(channel.handled(read))
+    // Told once.
+    #expect(!channel.handled(10))
+    // Handled before the pause was seen: it ends at once.
+    #expect(!channel.handOver(1))
+    #expect(channel.pause())
+  }
+
+  @Test func `Buffers that nobody has needed for a while go back to the system`() {
+    let buffers = ReadBuffers()
+    let taken = (0..<4).map { _ in buffers.take() }
+    for one in taken { buffers.give(back: one) }
+    // They were in use until now.
+    #expect(buffers.trim())
+    let busy = buffers.take()
+    #expect(busy == taken[3])
+    buffers.give(back: busy)
+    // Three of them were not needed.
+    #expect(buffers.trim())
+    #expect(!buffers.trim())
+  }
+
+  @Test func `Options are set on the socket from the node's loop, and not once it is closed`() async throws {
+    try await withNode(Echo(), { $0.ioLoops = 1 }) { server in
+      try await withNode(Recorder(), { $0.ioLoops = 1 }) { client in
+        let id = try await client.dial(server).id
+        let first = await client.look { local -> String? in
+          do {
+            try local.live[id]?.setOption("nodelay", .boolean(false))
+            return nil
+          } catch { return "\(error)" }
+        }
+        #expect(first == nil)
+      }
+    }
+  }
+}
