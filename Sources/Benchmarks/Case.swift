@@ -47,6 +47,8 @@ struct Parameters: Sendable, Codable {
   var connections = 1
   var nodes = 2
   var loops = 2
+  /// The receiving node's `io_loops`; nil: 0.
+  var ioLoops: Int?
   var codec = "length_prefixed"
   var seconds = 1.0
   /// Divides the large counts in a quick run.

@@ -26,9 +26,10 @@ final class Nodes: Sendable {
     }
   }
 
-  func lua(_ text: String, _ arguments: [String: LuaValue] = [:], listens: Bool = true) async throws -> ScriptedNode {
+  func lua(_ text: String, _ arguments: [String: LuaValue] = [:], listens: Bool = true, ioLoops: Int = 0) async throws -> ScriptedNode {
     var options = ScriptOptions()
     options.defaults = configuration(listens: listens)
+    options.defaults.ioLoops = ioLoops
     options.arguments = arguments
     let node = try await ScriptedNode.load(ScriptSource(name: "bench.lua", text: text), options: options, environment: environment())
     try await node.start()

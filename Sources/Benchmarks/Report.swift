@@ -29,6 +29,7 @@ struct Report {
       ("case", quoted(subject.name)), ("backend", quoted(parameters.backend.rawValue)),
       ("hooks", quoted(parameters.hooks.rawValue)), ("size", "\(parameters.size)"),
       ("connections", "\(parameters.connections)"), ("nodes", "\(parameters.nodes)"), ("loops", "\(parameters.loops)"),
+      ("io_loops", "\(parameters.ioLoops ?? 0)"),
       ("unit", quoted(subject.unit.rawValue)), ("median", number(median)), ("min", number(values.min()!)),
       ("max", number(values.max()!)), ("runs", "\(values.count)"),
       ("cpu_seconds", number(results.map(\.cpuSeconds).median)), ("peak_memory", "\(results.map(\.peakMemory).max()!)"),

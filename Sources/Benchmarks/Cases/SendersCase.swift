@@ -5,16 +5,19 @@ import NodeScripting
 
 /// Many senders of 32 KiB messages into one node.
 enum SendersCase {
-  static let cases: [Case] = [10, 100].map { count in
-    Case(
-      name: "senders-\(count)", summary: "\(count) senders × 32 KiB into one node", unit: .bytes,
-      parameters: Parameters(size: 32768, connections: count, nodes: count + 1, loops: 4), body: body,
-      rawloop: ["stream", "32768", "\(count)"])
+  static let cases: [Case] = [10, 100].flatMap { count in
+    [0, 2].map { ioLoops in
+      let parameters = Parameters(size: 32768, connections: count, nodes: count + 1, loops: 4, ioLoops: ioLoops)
+      return Case(
+        name: ioLoops == 0 ? "senders-\(count)" : "senders-\(count)-io-\(ioLoops)",
+        summary: "\(count) senders × 32 KiB into one node\(ioLoops == 0 ? "" : " with io_loops = \(ioLoops)")", unit: .bytes,
+        parameters: parameters, body: body, rawloop: ["stream", "32768", "\(count)"])
+    }
   }
 
   static func body(_ parameters: Parameters) async throws -> Measurement {
     let nodes = Nodes(parameters)
-    let receiver = try await nodes.lua(StreamCase.receiver)
+    let receiver = try await nodes.lua(StreamCase.receiver, ioLoops: parameters.ioLoops ?? 0)
     let address = LuaValue("\(await receiver.node.address!)")
     var senders: [ScriptedNode] = []
     for _ in 0..<parameters.connections { senders.append(try await nodes.lua(StreamCase.sender, listens: false)) }
