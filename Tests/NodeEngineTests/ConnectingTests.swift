@@ -43,7 +43,7 @@ import Testing
   }
 
   @Test func `A name server that does not answer is waited for as long as a peer`() async throws {
-    let environment = NodeEnvironment.sockets(Backend.current, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    let environment = Backend.current.environment(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     let transport = SilentNames(environment.transport)
     let silent = NodeEnvironment(scheduler: environment.scheduler, transport: transport, logger: environment.logger)
     try await withNode(Quiet(), in: silent, { $0.connectionTimeout = .milliseconds(20) }) { node in
