@@ -4,7 +4,13 @@ import NodeScripting
 
 /// A loaded scenario file: a Lua VM of its own on a loop of its own.
 struct ScenarioFile: Sendable {
-  let scenarios: [(name: String, location: String)]
+  struct Scenario: Sendable {
+    var name: String
+    var location: String
+    var timeout: Duration
+  }
+
+  let scenarios: [Scenario]
   private let runtime: LoopBound<ScriptRuntime>
   private let library: LuaRef
   private let scheduler: any Scheduler
@@ -68,7 +74,11 @@ struct ScenarioFile: Sendable {
             do throws(LuaError) {
               guard let list = runtime.vm.field(library, "list") else { throw LuaError(kind: .runtime, message: "no list") }
               let entries = try runtime.vm.callNow(list).first?.table?.array ?? []
-              let scenarios = entries.compactMap(\.table).map { ($0["name"].text ?? "", wholePlace($0["where"].text ?? "", in: source.path)) }
+              let scenarios = entries.compactMap(\.table).map { entry in
+                Scenario(
+                  name: entry["name"].text ?? "", location: wholePlace(entry["where"].text ?? "", in: source.path),
+                  timeout: .milliseconds(entry["timeout"].int ?? 0))
+              }
               return ScenarioFile(
                 scenarios: scenarios, runtime: LoopBound(runtime), library: library, scheduler: environment.scheduler)
             } catch {
@@ -82,10 +92,10 @@ struct ScenarioFile: Sendable {
   }
 
   /// Runs one scenario to its end; how often its properties were looked at.
-  func run(_ index: Int, in world: ScenarioWorld) async throws(ScriptError) -> Int {
+  func run(_ index: Int, in world: ScenarioWorld) async -> Result<Int, ScriptError> {
     let runtime = runtime
     let library = library
-    let result: Result<Int, ScriptError> = await withCheckedContinuation { continuation in
+    return await withCheckedContinuation { continuation in
       scheduler.execute {
         let runtime = runtime.value
         runtime.extra = world
@@ -98,7 +108,6 @@ struct ScenarioFile: Sendable {
         }
       }
     }
-    return try result.get()
   }
 
   func close() {

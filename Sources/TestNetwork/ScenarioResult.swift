@@ -48,6 +48,13 @@ public struct ScenarioError: Error, Sendable, CustomStringConvertible {
 }
 
 extension ScenarioFailure {
+  /// A script holds a loop, and nothing but the end of the process ends it.
+  static func stuck(_ what: String, _ location: String) -> Self {
+    Self(
+      message: "\(what): a script holds its loop, perhaps with a pattern that string.find cannot finish; it is left behind",
+      location: location, traceback: nil, log: [])
+  }
+
   /// What `network_run.lua` raised, or what ended the run from outside (a budget).
   init(_ error: ScriptError, in path: String) {
     let fields = error.value?.table

@@ -20,19 +20,28 @@ public struct ScenarioRunner: Sendable {
   public var logLevel = Logger.Level.debug
   /// Gets the nodes' logs as they come; nil: nobody does.
   public var logger: Logger?
-  private let environment: @Sendable (Logger) -> NodeEnvironment
+  /// How long the nodes of a scenario may take to stop, and a scenario over its own timeout to notice. What takes longer is
+  /// stuck: the scenario has failed, its loops are left behind, and the next ones run on others.
+  public var patience = Duration.seconds(30)
+  private let loops: ScenarioLoops
 
   /// Its nodes live on the process's loops.
-  public init() { environment = { .sockets(logger: $0) } }
+  public init() { self.init(on: ScenarioLoops({ .sockets(logger: $0) })) }
 
   /// - Parameter group: the loops of NIO's that the nodes share.
-  public init(on group: any EventLoopGroup) { environment = { .sockets(on: group, logger: $0) } }
+  public init(on group: any EventLoopGroup) { self.init(on: ScenarioLoops({ .sockets(on: group, logger: $0) })) }
+
+  init(on loops: ScenarioLoops) { self.loops = loops }
 
   /// The names of a file's scenarios with the places they are declared at.
   ///
   /// - Throws: ``ScenarioError`` where the file cannot be loaded or has none.
   public func scenarios(in path: String) async throws(ScenarioError) -> [(name: String, location: String)] {
-    let file = try await ScenarioFile.load(path, environment: environment(quiet))
+    try await declared(in: path).map { ($0.name, $0.location) }
+  }
+
+  private func declared(in path: String) async throws(ScenarioError) -> [ScenarioFile.Scenario] {
+    let file = try await ScenarioFile.load(path, environment: loops.environment(quiet))
     defer { file.close() }
     return file.scenarios
   }
@@ -41,7 +50,7 @@ public struct ScenarioRunner: Sendable {
   public func run(
     _ path: String, onEvent: @Sendable (Event) -> Void = { _ in }
   ) async throws(ScenarioError) -> [ScenarioResult] {
-    let all = try await scenarios(in: path)
+    let all = try await declared(in: path)
     let chosen = all.indices.filter { index in filter.map { all[index].name.contains($0) } ?? true }
     var results: [ScenarioResult] = []
     for (position, index) in chosen.enumerated() {
@@ -56,23 +65,30 @@ public struct ScenarioRunner: Sendable {
 
   private var quiet: Logger { LogCollector().logger(level: .critical, more: nil) }
 
-  private func run(_ path: String, _ index: Int, _ scenario: (name: String, location: String)) async -> ScenarioResult {
+  private func run(_ path: String, _ index: Int, _ scenario: ScenarioFile.Scenario) async -> ScenarioResult {
     let collector = LogCollector()
     let logger = collector.logger(level: logLevel, more: logger)
     let clock = ContinuousClock()
     let start = clock.now
     var looks = 0
+    var isStuck = false
     var outcome = ScenarioResult.Outcome.passed
     do {
-      let file = try await ScenarioFile.load(path, environment: environment(logger))
+      let file = try await ScenarioFile.load(path, environment: loops.environment(logger))
       let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-      let world = ScenarioWorld(folder: folder.isEmpty ? "/" : folder, environment: { [environment] in environment(logger) })
-      do throws(ScriptError) {
-        looks = try await file.run(index, in: world)
-      } catch {
-        outcome = .failed(ScenarioFailure(error, in: path))
+      let world = ScenarioWorld(folder: folder.isEmpty ? "/" : folder, environment: { [loops] in loops.environment(logger) })
+      switch await within(scenario.timeout + patience, { await file.run(index, in: world) }) {
+      case .success(let count)?: looks = count
+      case .failure(let error)?: outcome = .failed(ScenarioFailure(error, in: path))
+      case nil:
+        isStuck = true
+        outcome = .failed(.stuck("the scenario did not end, nor could it be ended", scenario.location))
       }
-      await world.close()
+      let left = await world.close(within: patience)
+      if !left.isEmpty, outcome == .passed {
+        outcome = .failed(.stuck("\(left.joined(separator: ", ")) did not stop within \(patience)", scenario.location))
+      }
+      if !left.isEmpty || isStuck { loops.leave() }
       file.close()
     } catch {
       outcome = .failed(ScenarioFailure(message: error.message, location: nil, traceback: nil, log: []))

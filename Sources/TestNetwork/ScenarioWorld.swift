@@ -155,17 +155,35 @@ final class ScenarioWorld: Sendable {
     entries.withLock { $0[Int(id) - 1].node = node }
   }
 
-  /// Ends every node at once.
-  func close() async {
+  /// Ends every node at once; the names of those that are still not over when the time is.
+  func close(within bound: Duration) async -> [String] {
     let running = entries.withLock { entries in
       let running = entries.compactMap(\.node)
       for index in entries.indices { entries[index].node = nil }
       return running
     }
-    await withTaskGroup(of: Void.self) { tasks in
-      for node in running { tasks.addTask { await node.shutDown() } }
+    let left = Stopping(running.map(\.name))
+    _ = await TestNetwork.within(bound) {
+      await withTaskGroup(of: Void.self) { tasks in
+        for node in running {
+          tasks.addTask {
+            await node.shutDown()
+            left.remove(node.name)
+          }
+        }
+      }
     }
+    return left.names
   }
+}
+
+private final class Stopping: Sendable {
+  private let list: Mutex<[String]>
+
+  init(_ names: [String]) { list = Mutex(names) }
+
+  var names: [String] { list.withLock { $0 } }
+  func remove(_ name: String) { list.withLock { $0.removeAll { $0 == name } } }
 }
 
 extension ConfigurationValue {

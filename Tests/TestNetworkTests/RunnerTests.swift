@@ -1,6 +1,8 @@
+import NodeEngine
 import Synchronization
-import TestNetwork
 import Testing
+
+@testable import TestNetwork
 
 @Suite(.timeLimit(.minutes(5))) struct RunnerTests {
   private let two = """
@@ -39,6 +41,50 @@ import Testing
   @Test func `A scenario that does not end is ended at its timeout`() async throws {
     let result = try await runScenario(#"net:sleep("1h")"#, options: #"timeout = "50ms""#)
     #expect(result.failure?.message == "the scenario did not end within 0.05 s")
+  }
+
+  @Test(arguments: [
+    ("on_shutdown = function() block() end", "", "anna did not stop within 1.0 seconds: a script holds its loop"),
+    (
+      "calls = { block = function() block() end }", "anna:call 'block'",
+      "the scenario did not end, nor could it be ended: a script holds its loop"
+    ),
+  ])
+  func `A node that cannot be stopped fails its scenario; the next one runs on another loop`(
+    hook: String, body: String, message: String
+  ) async throws {
+    let made = Mutex<[EpollLoops]>([])
+    // One loop, so that a scenario and its nodes share it.
+    let fresh: @Sendable () -> ScenarioLoops.Environment = {
+      let loops = EpollLoops(count: 1)
+      made.withLock { $0.append(loops) }
+      return { .sockets(on: loops, logger: $0) }
+    }
+    // A thousand million of ways to match, in one C function: it takes seconds, in which nothing can interrupt it.
+    let stuck = """
+      local is_blocked = false
+      local function block()
+        if is_blocked then return end
+        is_blocked = true
+        string.find(("a"):rep(340), "^.-.-.-.-b")
+      end
+      return { \(hook) }
+      """
+    let scenario = """
+      local network = require "moonpeer.network"
+      network.scenario("stuck", { timeout = "1s" }, function(net)
+        local anna = net:node("stuck.lua", { name = "anna" }) \(body)
+      end)
+      network.scenario("fine", function(net) net:node("echo.lua") end)
+      """
+    let folder = try ScenarioFolder(["echo.lua": echoScript, "stuck.lua": stuck, "scenario.lua": scenario])
+    var runner = ScenarioRunner(on: ScenarioLoops(fresh(), fresh: fresh))
+    runner.patience = .seconds(1)
+    let results = try await runner.run(folder["scenario.lua"])
+    #expect(results.map(\.hasPassed) == [false, true])
+    #expect(results[0].failure?.message.hasPrefix(message) == true, "\(results[0])")
+    #expect(made.withLock { $0.count } == 2)
+    for loops in made.withLock({ $0 }) { await loops.shutDown() }
   }
 
   @Test func `A node's endless loop costs that node's call, not the process`() async throws {

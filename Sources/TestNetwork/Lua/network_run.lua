@@ -6,10 +6,12 @@ local report, nets = host.lib.network_report, host.lib.network_net
 
 local M = {}
 
--- What the file declared, in its order: { name =, where = }.
+-- What the file declared, in its order: { name =, where =, timeout = milliseconds }.
 function M.list()
   local list = {}
-  for i, scenario in ipairs(report.scenarios) do list[i] = { name = scenario.name, where = scenario.where } end
+  for i, scenario in ipairs(report.scenarios) do
+    list[i] = { name = scenario.name, where = scenario.where, timeout = math.ceil(scenario.timeout * 1000) }
+  end
   return list
 end
 
