@@ -74,15 +74,21 @@ let package = Package(
     .target(name: "TestSettings", path: "Tests/TestSettings"),
     .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings"], swiftSettings: strict),
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore"], swiftSettings: strict),
-    .testTarget(name: "NodeEngineTests", dependencies: ["NodeEngine", "NodeCore", logging, engine("NIOCore"), engine("NIOPosix")], swiftSettings: strict),
-    .testTarget(name: "NodeScriptingTests", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging], swiftSettings: strict),
-    .testTarget(name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
+    .testTarget(
+      name: "NodeEngineTests", dependencies: ["NodeEngine", "NodeCore", logging, engine("NIOCore"), engine("NIOPosix")],
+      swiftSettings: strict),
+    .testTarget(
+      name: "NodeScriptingTests", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
+      swiftSettings: strict),
+    .testTarget(
+      name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
     .testTarget(
       name: "APIReferenceTests",
       dependencies: ["APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
       swiftSettings: strict),
     .testTarget(
-      name: "CLITests", dependencies: ["MoonpeerCLI", "TestNetwork", "NodeCore", "NodeEngine", "TestSettings", logging], swiftSettings: strict),
+      name: "CLITests", dependencies: ["MoonpeerCLI", "TestNetwork", "NodeCore", "NodeEngine", "TestSettings", logging],
+      swiftSettings: strict),
     .testTarget(
       name: "ScriptTests",
       // The command line too, so that the binary that the documentation is checked against has been built.

@@ -80,7 +80,9 @@ struct Dialer: ParsableCommand {
   private func send(_ bytes: [UInt8], to descriptor: Int32) throws {
     var start = 0
     while start < bytes.count {
-      let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress! + start, bytes.count - start, Int32(MSG_NOSIGNAL)) }
+      let count = bytes.withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress! + start, bytes.count - start, Int32(MSG_NOSIGNAL))
+      }
       guard count > 0 else { throw BenchError("send: \(String(cString: strerror(errno)))") }
       start += count
     }

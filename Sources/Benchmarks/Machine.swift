@@ -16,7 +16,9 @@ enum Machine {
 
   static var description: String {
     let lines = (try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8))?.split(separator: "\n") ?? []
-    let model = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+    let model = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last.map {
+      $0.trimmingCharacters(in: .whitespaces)
+    }
     return "\(model ?? "an unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores"
   }
 

@@ -26,18 +26,23 @@ final class Nodes: Sendable {
     }
   }
 
-  func lua(_ text: String, _ arguments: [String: LuaValue] = [:], listens: Bool = true, ioLoops: Int = 0) async throws -> ScriptedNode {
+  func lua(_ text: String, _ arguments: [String: LuaValue] = [:], listens: Bool = true, ioLoops: Int = 0) async throws
+    -> ScriptedNode
+  {
     var options = ScriptOptions()
     options.defaults = configuration(listens: listens)
     options.defaults.ioLoops = ioLoops
     options.arguments = arguments
-    let node = try await ScriptedNode.load(ScriptSource(name: "bench.lua", text: text), options: options, environment: environment())
+    let node = try await ScriptedNode.load(
+      ScriptSource(name: "bench.lua", text: text), options: options, environment: environment())
     try await node.start()
     return node
   }
 
   func swift(_ logic: any Sendable, listens: Bool = true) async throws -> Node {
-    let node = try Node(configuration: configuration(listens: listens), environment: environment()) { SwiftHooks(logic, node: $0) }
+    let node = try Node(configuration: configuration(listens: listens), environment: environment()) {
+      SwiftHooks(logic, node: $0)
+    }
     try await node.start()
     return node
   }

@@ -96,7 +96,8 @@ extension NodeConfiguration {
       assign: { configuration, value in configuration.maxReadBuffer = try bytes(value, "max_read_buffer") },
       read: { $0.maxReadBuffer.map { .integer(Int64($0)) } }),
     count(
-      "io_loops", \.ioLoops, "0", "threads that read and write the sockets for the node's own; 0: that does it itself", zero: .allowed),
+      "io_loops", \.ioLoops, "0", "threads that read and write the sockets for the node's own; 0: that does it itself",
+      zero: .allowed),
     size("script_memory", \.scriptMemory, "64MiB", "memory of the node's script", zero: .none),
     duration("script_time", \.scriptTime, "1s", "of one uninterrupted run of script code", zero: .none),
   ]

@@ -86,7 +86,8 @@ extension LocalNode {
     return scheduler.schedule(after: bound) {
       let seconds = Double(bound.wholeNanoseconds) / 1e9
       finish(
-        .failure(NodeError(code: .timeout, message: "cannot connect to \(wish): no address was found for \(name) within \(seconds) s")))
+        .failure(
+          NodeError(code: .timeout, message: "cannot connect to \(wish): no address was found for \(name) within \(seconds) s")))
     }
   }
 

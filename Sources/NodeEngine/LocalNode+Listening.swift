@@ -17,7 +17,9 @@ extension LocalNode: ListenerDelegate {
   private func listen(
     onFirstOf addresses: ArraySlice<PeerAddress>, _ completion: @escaping (Result<PeerAddress, NodeError>) -> Void
   ) {
-    guard let first = addresses.first else { return completion(.failure(NodeError(code: .resolve, message: "no address to listen on"))) }
+    guard let first = addresses.first else {
+      return completion(.failure(NodeError(code: .resolve, message: "no address to listen on")))
+    }
     guard phase == .running || phase == .starting else { return completion(.failure(shutdownError)) }
     let options = ListenOptions(backlog: configuration.listenerBacklog, reusePort: configuration.reusePort)
     transport.listen(on: first, options: options, delegate: self, on: scheduler) { [self] result in

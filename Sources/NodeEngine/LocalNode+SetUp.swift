@@ -26,7 +26,8 @@ extension LocalNode {
       case .success: establish(connection)
       case .failure(let error):
         heuristics.handshakeFailures += 1
-        rejectSetUp(connection, NodeError(code: error.code == .budget ? .budget : .handshake, message: error.message, cause: error))
+        rejectSetUp(
+          connection, NodeError(code: error.code == .budget ? .budget : .handshake, message: error.message, cause: error))
       }
     }
   }
@@ -92,7 +93,8 @@ extension LocalNode {
   func streamFailed(_ connection: Connection, _ reason: DisconnectReason) {
     if connection.phase == .settingUp {
       heuristics.handshakeFailures += 1
-      rejectSetUp(connection, NodeError(code: .handshake, message: "\(connection.address) closed the connection during its set-up"))
+      rejectSetUp(
+        connection, NodeError(code: .handshake, message: "\(connection.address) closed the connection during its set-up"))
     } else {
       connection.disconnect(reason)
     }

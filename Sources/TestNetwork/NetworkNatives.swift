@@ -27,7 +27,9 @@ enum NetworkNatives {
 
   private static let call: LuaNative = { state in
     let call = LuaCall(state)
-    guard let id = call.integer(1), let name = call.string(2) else { return call.raise("usage", "call: a call's name is expected") }
+    guard let id = call.integer(1), let name = call.string(2) else {
+      return call.raise("usage", "call: a call's name is expected")
+    }
     guard let arguments = rest(call, from: 3) else { return call.raise("usage", "call: the arguments must be plain data") }
     return wait(call, "handle:call") { world throws(ScriptError) in try await world.call(id, name, arguments) }
   }

@@ -38,7 +38,8 @@ struct ScenarioFile: Sendable {
       guard !file.scenarios.isEmpty else {
         file.close()
         throw ScriptError(
-          code: .load, message: "there is no scenario in this file; declare one with network.scenario(\"name\", function(net) … end)",
+          code: .load,
+          message: "there is no scenario in this file; declare one with network.scenario(\"name\", function(net) … end)",
           location: path)
       }
       return file

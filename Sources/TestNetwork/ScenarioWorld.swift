@@ -1,5 +1,5 @@
-import LuaHost
 import Logging
+import LuaHost
 import NodeCore
 import NodeEngine
 import NodeScripting

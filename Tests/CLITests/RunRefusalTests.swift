@@ -34,7 +34,10 @@ import Testing
     (["life.lua", "bare.lua", "--listen", "unix:/tmp/x.sock"], 64, "2 nodes cannot all listen on unix:/tmp/x.sock; "),
     (["fixed.lua", "--count", "3"], 64, "3 nodes cannot all listen on 127.0.0.1:4999; "),
     (["life.lua", "--max-connections", "0"], 64, "--max-connections: 0 makes no sense here"),
-    (["life.lua", "--idle-timeout", "-1"], 64, "--idle-timeout: a duration such as 3, \"250ms\" or \"2m\" is expected, got \"-1\""),
+    (
+      ["life.lua", "--idle-timeout", "-1"], 64,
+      "--idle-timeout: a duration such as 3, \"250ms\" or \"2m\" is expected, got \"-1\""
+    ),
     (["life.lua", "--script-memory", "10"], 64, "script_memory of 10 bytes is too small"),
     (["life.lua", "--script-memory", "30KiB"], 64, "script_memory of 30720 bytes is too small"),
     (["life.lua", "--outbound-low-water", "1MiB"], 64, "outbound_low_water: must not be above outbound_high_water"),

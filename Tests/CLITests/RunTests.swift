@@ -36,21 +36,21 @@ import Testing
   @Test func `without descriptors left a node waits, says so now and then, and goes on`() async throws {
     let folder = try Folder([
       "full.lua": """
-        local log = require "moonpeer.log"
-        return {
-          -- Beyond its queue the kernel may forget a connection that the client takes for open.
-          config = { max_connections = 1000, max_connections_per_ip = 1000, listener_backlog = 1000 },
-          init = function(node)
-            local ticks = 0
-            node:every("50ms", function()
-              local errors = node:heuristics().accept_errors
-              if errors > 0 then ticks = ticks + 1 end
-              if ticks == 20 then log.info("a second later", { errors = errors }) end
-            end)
-          end,
-          process_message = function(_, conn, message) conn:send(message) end,
-        }
-        """
+      local log = require "moonpeer.log"
+      return {
+        -- Beyond its queue the kernel may forget a connection that the client takes for open.
+        config = { max_connections = 1000, max_connections_per_ip = 1000, listener_backlog = 1000 },
+        init = function(node)
+          local ticks = 0
+          node:every("50ms", function()
+            local errors = node:heuristics().accept_errors
+            if errors > 0 then ticks = ticks + 1 end
+            if ticks == 20 then log.info("a second later", { errors = errors }) end
+          end)
+        end,
+        process_message = function(_, conn, message) conn:send(message) end,
+      }
+      """
     ])
     let program = try Program(
       ["-c", "ulimit -n 300; exec \"$@\"", "sh", Program.moonpeer, "run", "full.lua"], program: "sh", in: folder)

@@ -77,7 +77,8 @@ struct BudgetTests {
     let machine = try machine(.milliseconds(30))
     let thread = try #require(machine.vm.makeThread())
     for round in 0..<30 {
-      #expect(try machine.start(round % 2 == 0 ? "while true do end" : "while true do pcall(error) end", in: thread).status == .failed)
+      #expect(
+        try machine.start(round % 2 == 0 ? "while true do end" : "while true do pcall(error) end", in: thread).status == .failed)
       #expect(machine.takeFailure(thread).kind == .time)
       #expect(try machine.start("return 7", in: thread).status == .finished)
     }
@@ -110,7 +111,8 @@ struct BudgetTests {
       coroutine.resume(co)
       """
     #expect(machine.failure(code)?.kind == .time)
-    #expect(try machine.run("return coroutine.status(co), coroutine.close(co)") == ["dead", false, "the coroutine ran over its budget"])
+    #expect(
+      try machine.run("return coroutine.status(co), coroutine.close(co)") == ["dead", false, "the coroutine ran over its budget"])
     #expect(try machine.run("return coroutine.resume(co)") == [false, "cannot resume dead coroutine"])
   }
 
@@ -162,7 +164,8 @@ struct BudgetTests {
     for round in 0..<600 {
       let count = Int64(20_000 + round * 600)
       do throws(LuaError) {
-        #expect(try machine.run("local n = 0 for i = 1, (...) do n = n + 1 end return n") { $0.integer(count) } == [.integer(count)])
+        #expect(
+          try machine.run("local n = 0 for i = 1, (...) do n = n + 1 end return n") { $0.integer(count) } == [.integer(count)])
       } catch {
         #expect(error.kind == .time)
         ended += 1
@@ -208,12 +211,19 @@ struct BudgetTests {
   }
 
   @Test(.timeLimit(.minutes(5))) func `A VM inside another's native is ended by its own budget`() throws {
-    let machine = try Machine(time: .seconds(50), natives: [("inner", { state in
-      let call = LuaCall(state)
-      guard let inner = try? Machine(time: .milliseconds(50)) else { return call.raise("failed", "no VM") }
-      let kind = inner.failure("while true do end")?.kind
-      return call.returns { $0.boolean(kind == .time) }
-    })])
+    let machine = try Machine(
+      time: .seconds(50),
+      natives: [
+        (
+          "inner",
+          { state in
+            let call = LuaCall(state)
+            guard let inner = try? Machine(time: .milliseconds(50)) else { return call.raise("failed", "no VM") }
+            let kind = inner.failure("while true do end")?.kind
+            return call.returns { $0.boolean(kind == .time) }
+          }
+        )
+      ])
     #expect(try machine.run("return inner(), inner()") == [true, true])
     machine.vm.limits = LuaLimits(time: .milliseconds(100))
     #expect(machine.failure("while true do inner() end")?.kind == .time)

@@ -78,7 +78,10 @@ struct ErrorTests {
     ("error(true)", "an error value without a message was raised: a boolean"),
     ("error(print)", "an error value without a message was raised: a function"),
     ("error(setmetatable({}, { __tostring = function() return 'as text' end }))", "as text"),
-    ("error(setmetatable({}, { __tostring = function() error('worse') end }))", "(an error object whose __tostring fails: a table)"),
+    (
+      "error(setmetatable({}, { __tostring = function() error('worse') end }))",
+      "(an error object whose __tostring fails: a table)"
+    ),
     ("error(setmetatable({}, { __tostring = function() return {} end }))", "(an error object whose __tostring fails: a table)"),
     ("error(setmetatable({}, { __index = function() error('no') end }))", "an error value without a message was raised: a table"),
     ("error('plain', 0)", "plain"),

@@ -18,48 +18,66 @@ import Testing
 
   private static let natives: [(String, LuaNative)] = [
     // raises with objects alive in its frame
-    ("raise_kind", { state in
-      let call = LuaCall(state)
-      let held = [Counted(), Counted()]
-      return withExtendedLifetime(held) { call.raise("failed", held[0].text) }
-    }),
-    ("raise_usage", { state in
-      let call = LuaCall(state)
-      let held = Counted()
-      return withExtendedLifetime(held) { call.raise("usage", held.text) }
-    }),
-    // calls back into Lua, which raises, and raises in turn
-    ("through", { state in
-      let call = LuaCall(state)
-      let vm = Machine.of(call).vm
-      let held = Counted()
-      guard let function = call.ref(1) else { return call.raise("memory", held.text) }
-      defer { vm.release(function) }
-      do throws(LuaError) {
-        let values = try vm.callNow(function) { $0.string(held.text) }
-        return withExtendedLifetime(held) { call.returns { pack in values.forEach { pack.value($0) } } }
-      } catch {
-        return withExtendedLifetime(held) { call.raise("failed", error.message) }
+    (
+      "raise_kind",
+      { state in
+        let call = LuaCall(state)
+        let held = [Counted(), Counted()]
+        return withExtendedLifetime(held) { call.raise("failed", held[0].text) }
       }
-    }),
+    ),
+    (
+      "raise_usage",
+      { state in
+        let call = LuaCall(state)
+        let held = Counted()
+        return withExtendedLifetime(held) { call.raise("usage", held.text) }
+      }
+    ),
+    // calls back into Lua, which raises, and raises in turn
+    (
+      "through",
+      { state in
+        let call = LuaCall(state)
+        let vm = Machine.of(call).vm
+        let held = Counted()
+        guard let function = call.ref(1) else { return call.raise("memory", held.text) }
+        defer { vm.release(function) }
+        do throws(LuaError) {
+          let values = try vm.callNow(function) { $0.string(held.text) }
+          return withExtendedLifetime(held) { call.returns { pack in values.forEach { pack.value($0) } } }
+        } catch {
+          return withExtendedLifetime(held) { call.raise("failed", error.message) }
+        }
+      }
+    ),
     // returns more than the VM may have room for
-    ("large", { state in
-      let call = LuaCall(state)
-      let held = Counted()
-      let value = LuaValue.table(LuaTable(array: (0..<2_000).map { _ in LuaValue(held.text) }))
-      return withExtendedLifetime(held) { call.returns { $0.value(value) } }
-    }),
-    ("bytes", { state in
-      let call = LuaCall(state)
-      let held = Counted()
-      let bytes = [UInt8](repeating: 1, count: 300_000)
-      return withExtendedLifetime(held) { bytes.withUnsafeBytes { call.returnBytes($0) } }
-    }),
-    ("wait", { state in
-      let call = LuaCall(state)
-      let held = Counted()
-      return withExtendedLifetime(held) { call.canPark ? call.park() : call.raise("usage", held.text) }
-    }),
+    (
+      "large",
+      { state in
+        let call = LuaCall(state)
+        let held = Counted()
+        let value = LuaValue.table(LuaTable(array: (0..<2_000).map { _ in LuaValue(held.text) }))
+        return withExtendedLifetime(held) { call.returns { $0.value(value) } }
+      }
+    ),
+    (
+      "bytes",
+      { state in
+        let call = LuaCall(state)
+        let held = Counted()
+        let bytes = [UInt8](repeating: 1, count: 300_000)
+        return withExtendedLifetime(held) { bytes.withUnsafeBytes { call.returnBytes($0) } }
+      }
+    ),
+    (
+      "wait",
+      { state in
+        let call = LuaCall(state)
+        let held = Counted()
+        return withExtendedLifetime(held) { call.canPark ? call.park() : call.raise("usage", held.text) }
+      }
+    ),
   ]
 
   private func machine(memory: Int) throws -> Machine {
@@ -177,7 +195,9 @@ import Testing
       machine.vm.limits = LuaLimits(memory: machine.vm.memoryUsed + (cap % 9_001), time: .zero)
       _ = machine.failure("local t = {} for i = 1, 50 do t[i] = { tostring(i) } end raise_kind(t)")
       _ = machine.failure("return through(function(...) return ... end), large()")
-      guard let thread = machine.vm.makeThread(), let chunk = try? machine.vm.load("return wait()", chunkName: "@w.lua") else { continue }
+      guard let thread = machine.vm.makeThread(), let chunk = try? machine.vm.load("return wait()", chunkName: "@w.lua") else {
+        continue
+      }
       if machine.vm.start(thread, chunk, { _ in }) == .parked {
         _ = machine.vm.resume(thread) { $0.value(["a": [1, 2, "three"], "b": LuaValue(String(repeating: "z", count: 500))]) }
       }

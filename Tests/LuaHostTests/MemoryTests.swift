@@ -94,17 +94,24 @@ struct MemoryTests {
   }
 
   @Test func `A refusal that a native meets ends its caller's run, whatever the native makes of it`() throws {
-    let machine = try Machine(memory: 2 << 20, natives: Machine.natives + [("hungry", { state in
-      let call = LuaCall(state)
-      let vm = Machine.of(call).vm
-      let globals = try? vm.globals()
-      let text = String(repeating: "x", count: 4 << 20)
-      if let globals {
-        try? vm.setField(globals, "big") { $0.string(text) }
-        vm.release(globals)
-      }
-      return call.returnTrue()
-    })])
+    let machine = try Machine(
+      memory: 2 << 20,
+      natives: Machine.natives + [
+        (
+          "hungry",
+          { state in
+            let call = LuaCall(state)
+            let vm = Machine.of(call).vm
+            let globals = try? vm.globals()
+            let text = String(repeating: "x", count: 4 << 20)
+            if let globals {
+              try? vm.setField(globals, "big") { $0.string(text) }
+              vm.release(globals)
+            }
+            return call.returnTrue()
+          }
+        )
+      ])
     let error = try #require(machine.failure("pcall(hungry) survived = true"))
     #expect(error.kind == .memory)
     #expect(try machine.run("return survived") == [nil])

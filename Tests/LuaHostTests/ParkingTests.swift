@@ -3,37 +3,53 @@ import Testing
 
 /// A wait of the host passes through whatever called it, or is refused with a clear error.
 struct ParkingTests {
-  @Test(arguments: [
-    ("return park()", [1]),
-    ("local function f() return park() + park() end return f()", [3]),
-    ("return pcall(park)", [true, 1]),
-    ("return pcall(pcall, park)", [true, true, 1]),
-    ("return xpcall(park, print)", [true, 1]),
-    ("return xpcall(function(a, b) return park() + a + b end, function() end, 10, 20)", [true, 31]),
-    ("return pcall(function() park() error('after', 0) end)", [false, "after"]),
-    ("return xpcall(function() park() error('after', 0) end, function(e) return e .. '!' end)", [false, "after!"]),
-    ("return setmetatable({}, { __index = function() return park() end }).x", [1]),
-    ("local t = setmetatable({}, { __newindex = function(t, k, v) rawset(t, k, v + park()) end }) t.x = 5 return t.x", [6]),
-    ("return setmetatable({}, { __add = function() return park() end }) + 1", [1]),
-    ("return setmetatable({}, { __concat = function() return park() end }) .. 'x'", [1]),
-    ("return setmetatable({}, { __eq = function() return park() == 1 end }) == setmetatable({}, {})", [true]),
-    ("return setmetatable({}, { __lt = function() return park() == 1 end }) < 5", [true]),
-    ("return #setmetatable({}, { __len = function() return park() end })", [1]),
-    ("return setmetatable({}, { __call = function(_, a) return park() + a end })(4)", [5]),
-    ("local s = 0 for v in function(_, last) if last ~= 3 then return park() end end do s = s + v end return s", [6]),
-    ("local s = 0 for v in coroutine.wrap(function() for _ = 1, 3 do coroutine.yield(park()) end end) do s = s + v end return s", [6]),
-    ("local r do local x <close> = setmetatable({}, { __close = function() r = park() end }) end return r", [1]),
-    ("local r = {} local ok, e = pcall(function() local x <close> = setmetatable({}, { __close = function() r[1] = park() end }) error('e', 0) end) return ok, e, r[1]", [false, "e", 1]),
-    ("return coroutine.wrap(function() return park() end)()", [1]),
-    ("return coroutine.resume(coroutine.create(function(a) return park() + a end), 7)", [true, 8]),
-    ("return coroutine.wrap(function() return coroutine.wrap(function() return coroutine.wrap(park)() + park() end)() + park() end)()", [6]),
-    ("local co = coroutine.create(function() local a = park() local b = coroutine.yield(a) return b + park() end) local _, a = coroutine.resume(co) local _, c = coroutine.resume(co, 10) return a, c", [1, 12]),
-    ("return select(2, coroutine.resume(coroutine.create(function() return pcall(function() park() error('in', 0) end) end)))", [false, "in"]),
-    ("return pcall(coroutine.wrap(function() park() error('out', 0) end))", [false, "out"]),
-    ("return load('return park()')()", [1]),
-    ("local f = coroutine.wrap(function() while true do coroutine.yield(park()) end end) return f(), f(), f()", [1, 2, 3]),
-    ("local t = {} for i = 1, 50 do t[i] = coroutine.wrap(function() return park() end)() end return #t, t[50]", [50, 50]),
-  ] as [(String, [LuaValue])])
+  @Test(
+    arguments: [
+      ("return park()", [1]),
+      ("local function f() return park() + park() end return f()", [3]),
+      ("return pcall(park)", [true, 1]),
+      ("return pcall(pcall, park)", [true, true, 1]),
+      ("return xpcall(park, print)", [true, 1]),
+      ("return xpcall(function(a, b) return park() + a + b end, function() end, 10, 20)", [true, 31]),
+      ("return pcall(function() park() error('after', 0) end)", [false, "after"]),
+      ("return xpcall(function() park() error('after', 0) end, function(e) return e .. '!' end)", [false, "after!"]),
+      ("return setmetatable({}, { __index = function() return park() end }).x", [1]),
+      ("local t = setmetatable({}, { __newindex = function(t, k, v) rawset(t, k, v + park()) end }) t.x = 5 return t.x", [6]),
+      ("return setmetatable({}, { __add = function() return park() end }) + 1", [1]),
+      ("return setmetatable({}, { __concat = function() return park() end }) .. 'x'", [1]),
+      ("return setmetatable({}, { __eq = function() return park() == 1 end }) == setmetatable({}, {})", [true]),
+      ("return setmetatable({}, { __lt = function() return park() == 1 end }) < 5", [true]),
+      ("return #setmetatable({}, { __len = function() return park() end })", [1]),
+      ("return setmetatable({}, { __call = function(_, a) return park() + a end })(4)", [5]),
+      ("local s = 0 for v in function(_, last) if last ~= 3 then return park() end end do s = s + v end return s", [6]),
+      (
+        "local s = 0 for v in coroutine.wrap(function() for _ = 1, 3 do coroutine.yield(park()) end end) do s = s + v end return s",
+        [6]
+      ),
+      ("local r do local x <close> = setmetatable({}, { __close = function() r = park() end }) end return r", [1]),
+      (
+        "local r = {} local ok, e = pcall(function() local x <close> = setmetatable({}, { __close = function() r[1] = park() end }) error('e', 0) end) return ok, e, r[1]",
+        [false, "e", 1]
+      ),
+      ("return coroutine.wrap(function() return park() end)()", [1]),
+      ("return coroutine.resume(coroutine.create(function(a) return park() + a end), 7)", [true, 8]),
+      (
+        "return coroutine.wrap(function() return coroutine.wrap(function() return coroutine.wrap(park)() + park() end)() + park() end)()",
+        [6]
+      ),
+      (
+        "local co = coroutine.create(function() local a = park() local b = coroutine.yield(a) return b + park() end) local _, a = coroutine.resume(co) local _, c = coroutine.resume(co, 10) return a, c",
+        [1, 12]
+      ),
+      (
+        "return select(2, coroutine.resume(coroutine.create(function() return pcall(function() park() error('in', 0) end) end)))",
+        [false, "in"]
+      ),
+      ("return pcall(coroutine.wrap(function() park() error('out', 0) end))", [false, "out"]),
+      ("return load('return park()')()", [1]),
+      ("local f = coroutine.wrap(function() while true do coroutine.yield(park()) end end) return f(), f(), f()", [1, 2, 3]),
+      ("local t = {} for i = 1, 50 do t[i] = coroutine.wrap(function() return park() end)() end return #t, t[50]", [50, 50]),
+    ] as [(String, [LuaValue])])
   func `A wait passes through`(code: String, results: [LuaValue]) throws {
     #expect(try Machine().finish(code) == results)
   }
@@ -52,7 +68,8 @@ struct ParkingTests {
   ])
   func `Where a wait cannot pass it is an error that says so`(code: String) throws {
     let machine = try Machine()
-    let (thread, status) = try machine.start("local ok, e = pcall(function() \(code) end) return ok, type(e) == 'table' and e.message or e")
+    let (thread, status) = try machine.start(
+      "local ok, e = pcall(function() \(code) end) return ok, type(e) == 'table' and e.message or e")
     #expect(status == .finished)
     let results = try thread.results()
     #expect(results.first == false || results.last?.text == nil)
@@ -91,7 +108,8 @@ struct ParkingTests {
 
   @Test func `A coroutine that waits for the host can be neither resumed nor closed by others`() throws {
     let machine = try Machine()
-    let (thread, status) = try machine.start("co = coroutine.create(function() return park() + park() end) return coroutine.resume(co)")
+    let (thread, status) = try machine.start(
+      "co = coroutine.create(function() return park() + park() end) return coroutine.resume(co)")
     #expect(status == .parked)
     let look = "return coroutine.status(co), coroutine.resume(co)"
     #expect(try machine.run(look) == ["normal", false, "cannot resume non-suspended coroutine"])
@@ -106,7 +124,8 @@ struct ParkingTests {
   @Test func `Many runs wait at once and are answered in any order`() throws {
     let machine = try Machine()
     let chunk = try machine.vm.load(
-      "local n = ... local f = coroutine.wrap(function() return park() end) local a = f() total = (total or 0) + a * n return a, n", chunkName: "@t.lua")
+      "local n = ... local f = coroutine.wrap(function() return park() end) local a = f() total = (total or 0) + a * n return a, n",
+      chunkName: "@t.lua")
     var threads: [(LuaThread, Int64)] = []
     for number in 0..<300 {
       let thread = try #require(machine.vm.makeThread())
@@ -121,7 +140,8 @@ struct ParkingTests {
 
   @Test func `A parked error inside a coroutine comes out where it was resumed`() throws {
     let machine = try Machine()
-    let (thread, _) = try machine.start("local ok, e = coroutine.resume(coroutine.create(function() park() end)) return ok, e.kind")
+    let (thread, _) = try machine.start(
+      "local ok, e = coroutine.resume(coroutine.create(function() park() end)) return ok, e.kind")
     let error = LuaError(kind: .runtime, message: "gone", value: ["kind": "closed"])
     #expect(machine.vm.resume(thread, raising: error) == .finished)
     #expect(try thread.results() == [false, "closed"])

@@ -166,7 +166,9 @@ struct RunTests {
   @Test func `Where a parked run stands can be seen`() throws {
     let machine = try Machine()
     let (thread, _) = try machine.start("local function wait_here()\n  park()\nend\nwait_here()")
-    #expect(thread.traceback.contains("test.lua:2: in upvalue 'wait_here'") || thread.traceback.contains("test.lua:2: in local 'wait_here'"))
+    #expect(
+      thread.traceback.contains("test.lua:2: in upvalue 'wait_here'")
+        || thread.traceback.contains("test.lua:2: in local 'wait_here'"))
     #expect(thread.traceback.contains("test.lua:4: in"))
   }
 

@@ -32,7 +32,7 @@ struct SandboxTests {
       "_VERSION assert back collectgarbage coroutine.close coroutine.create coroutine.isyieldable coroutine.resume "
       + "coroutine.running coroutine.status coroutine.wrap coroutine.yield debug.traceback echo error fail "
       + "getmetatable ipairs load misuse next os.clock os.date os.difftime os.time pairs park pcall print rawequal "
-          + "rawget rawlen rawset select setmetatable tonumber tostring type warn xpcall"
+      + "rawget rawlen rawset select setmetatable tonumber tostring type warn xpcall"
     #expect(names == [LuaValue(expected)])
   }
 
@@ -89,21 +89,41 @@ struct SandboxTests {
     #expect(try machine.run("return table.concat(table.move({ 1, 2, 3 }, 2, 3, 1), ',')") == ["2,3,3"])
     #expect(try machine.run("return table.concat(table.move({ 1, 2 }, 1, 2, 3, { 8, 9 }), ',')") == ["8,9,1,2"])
     #expect(try machine.run("return #table.move({ 1, 2 }, 1, 0, 1, { 7 })") == [1])
-    #expect(try machine.run("local t = setmetatable({}, { __index = function(_, i) return i * 2 end }) return table.move(t, 1, 3, 1, {})") == [[2, 4, 6]])
-    #expect(try machine.run("return ('ab'):rep(3, '-'), ('x'):rep(0), ('x'):rep(-1), (''):rep(1 << 62)") == ["ab-ab-ab", "", "", ""])
-    #expect(try machine.run("local t = { 1, 3 } table.insert(t, 2, 2) table.insert(t, 4) return t, table.remove(t), table.remove(t, 1), t") == [[2, 3], 4, 1, [2, 3]])
+    #expect(
+      try machine.run(
+        "local t = setmetatable({}, { __index = function(_, i) return i * 2 end }) return table.move(t, 1, 3, 1, {})") == [
+          [2, 4, 6]
+        ])
+    #expect(
+      try machine.run("return ('ab'):rep(3, '-'), ('x'):rep(0), ('x'):rep(-1), (''):rep(1 << 62)") == ["ab-ab-ab", "", "", ""])
+    #expect(
+      try machine.run(
+        "local t = { 1, 3 } table.insert(t, 2, 2) table.insert(t, 4) return t, table.remove(t), table.remove(t, 1), t") == [
+          [2, 3], 4, 1, [2, 3],
+        ])
     #expect(try machine.run("return xpcall(function(...) return ... end, print, 1, nil, 3)") == [true, 1, nil, 3])
     #expect(try machine.run("return xpcall(error, function(e) return e .. '!' end, 'x')") == [false, "x!"])
-    #expect(try machine.run("return (select(2, xpcall(error, debug.traceback, 'x', 0))):match('^x\\nstack traceback')") == ["x\nstack traceback"])
+    #expect(
+      try machine.run("return (select(2, xpcall(error, debug.traceback, 'x', 0))):match('^x\\nstack traceback')") == [
+        "x\nstack traceback"
+      ])
     #expect(try machine.run("return xpcall(function() error('a', 0) end, function() error('b', 0) end)").first == false)
-    #expect(machine.failure("table.insert(setmetatable({}, { __len = function() return 1 << 60 end }), 1, 1)")?.message.contains("__len") == true)
-    #expect(try machine.run("local t = setmetatable({}, { a = 1 }) return getmetatable(t).a, setmetatable(t, nil) == t, getmetatable(t)") == [1, true, nil])
+    #expect(
+      machine.failure("table.insert(setmetatable({}, { __len = function() return 1 << 60 end }), 1, 1)")?.message.contains(
+        "__len") == true)
+    #expect(
+      try machine.run(
+        "local t = setmetatable({}, { a = 1 }) return getmetatable(t).a, setmetatable(t, nil) == t, getmetatable(t)") == [
+          1, true, nil,
+        ])
     #expect(try machine.run("return collectgarbage('count') > 1, collectgarbage() > 1") == [true, true])
   }
 
   @Test func `Trusted code has the full set, and our coroutines everywhere`() throws {
     let machine = try Machine(libraries: .trusted)
-    #expect(try machine.run("return type(io.open), type(os.execute), type(debug.sethook), type(package.loadlib), type(string.dump)") == ["function", "function", "function", "function", "function"])
+    #expect(
+      try machine.run("return type(io.open), type(os.execute), type(debug.sethook), type(package.loadlib), type(string.dump)")
+        == ["function", "function", "function", "function", "function"])
     #expect(try machine.run("return package.loaded.coroutine == coroutine, require('coroutine') == coroutine") == [true, true])
     #expect(try machine.finish("return require('coroutine').wrap(function() return park() end)()") == [1])
   }

@@ -31,7 +31,8 @@ import Testing
   @Test func `The words of the reasons are the documented ones`() {
     #expect(
       Set(DisconnectReason.Kind.allCases.map(\.rawValue)) == [
-        "local", "eof", "reset", "idle", "decode", "read", "write", "write_timeout", "script", "budget", "session_ended", "shutdown",
+        "local", "eof", "reset", "idle", "decode", "read", "write", "write_timeout", "script", "budget", "session_ended",
+        "shutdown",
       ])
     #expect("\(DisconnectReason(.eof))" == "eof")
     #expect("\(DisconnectReason(.script, message: "x"))" == "script: x")

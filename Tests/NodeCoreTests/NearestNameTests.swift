@@ -3,7 +3,8 @@ import Testing
 
 @Suite struct NearestNameTests {
   @Test(arguments: [
-    ("procces_message", "process_message"), ("onconnect", "on_connect"), ("codce", "codec"), ("CODEC", "codec"), ("cdc", nil), ("", nil),
+    ("procces_message", "process_message"), ("onconnect", "on_connect"), ("codce", "codec"), ("CODEC", "codec"), ("cdc", nil),
+    ("", nil),
     ("something_else_entirely", nil), ("on_conect", "on_connect"),
   ])
   func `The name that was meant`(word: String, expected: String?) {

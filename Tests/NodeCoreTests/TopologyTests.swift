@@ -34,7 +34,8 @@ import Testing
   }
 
   @Test(arguments: [
-    (Topology.line, 2, 1), (.line, 10, 9), (.ring, 3, 3), (.ring, 10, 10), (.mesh, 2, 1), (.mesh, 10, 45), (.star, 2, 1), (.star, 10, 9),
+    (Topology.line, 2, 1), (.line, 10, 9), (.ring, 3, 3), (.ring, 10, 10), (.mesh, 2, 1), (.mesh, 10, 45), (.star, 2, 1),
+    (.star, 10, 9),
     (.grid(width: 3, height: 4), 12, 17), (.grid(width: 5, height: 1), 5, 4), (.grid(width: 1, height: 2), 2, 1),
     (.tree(branching: 2), 7, 6), (.tree(branching: 1), 5, 4), (.tree(branching: 100), 5, 4),
     (.random(degree: 1, seed: 1), 2, 1), (.random(degree: 2, seed: 1), 10, 10), (.random(degree: 3, seed: 1), 10, 15),
@@ -75,11 +76,15 @@ import Testing
   }
 
   @Test(arguments: [
-    (Topology.line, 1, "a line needs at least 2 nodes, got 1"), (.ring, 2, "a ring needs at least 3 nodes"), (.mesh, 0, "a mesh needs"),
-    (.star, 1, "a star needs"), (.tree(branching: 2), 1, "a tree needs"), (.tree(branching: 0), 5, "branching must be at least 1"),
-    (.grid(width: 3, height: 3), 8, "a grid of 3 × 3 needs width × height nodes, got 8"), (.grid(width: 0, height: 3), 3, "at least 1"),
+    (Topology.line, 1, "a line needs at least 2 nodes, got 1"), (.ring, 2, "a ring needs at least 3 nodes"),
+    (.mesh, 0, "a mesh needs"),
+    (.star, 1, "a star needs"), (.tree(branching: 2), 1, "a tree needs"),
+    (.tree(branching: 0), 5, "branching must be at least 1"),
+    (.grid(width: 3, height: 3), 8, "a grid of 3 × 3 needs width × height nodes, got 8"),
+    (.grid(width: 0, height: 3), 3, "at least 1"),
     (.grid(width: -1, height: -3), 3, "at least 1"), (.grid(width: 1, height: 1), 1, "at least 2 nodes"),
-    (.grid(width: .max, height: 3), 5, "needs width × height nodes"), (.random(degree: 5, seed: 1), 5, "too high for 5 nodes: at most 4"),
+    (.grid(width: .max, height: 3), 5, "needs width × height nodes"),
+    (.random(degree: 5, seed: 1), 5, "too high for 5 nodes: at most 4"),
     (.random(degree: 3, seed: 1), 5, "one of the two must be even"), (.random(degree: 0, seed: 1), 5, "at least 1"),
     (.random(degree: 1, seed: 1), 4, "connects only pairs"), (.random(degree: 1, seed: 1), 1, "at least 2 nodes"),
     (.random(degree: .max, seed: 1), 5, "too high"), (.line, -1, "got -1"),

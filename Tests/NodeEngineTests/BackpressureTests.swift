@@ -63,7 +63,10 @@ import Testing
       await holder.release(node)
       try await raw.sendAll(Array(rest))
       try await eventually("all is handled") { holder.messages.count == number }
-      #expect(holder.messages.enumerated().allSatisfy { $0.element[0] == UInt8($0.offset & 255) && $0.element[1] == UInt8($0.offset >> 8 & 255) })
+      #expect(
+        holder.messages.enumerated().allSatisfy {
+          $0.element[0] == UInt8($0.offset & 255) && $0.element[1] == UInt8($0.offset >> 8 & 255)
+        })
       raw.close()
     }
   }
@@ -106,11 +109,14 @@ import Testing
     let logger = Logger(label: "test") { _ in Log(lines: lines) }
     let holder = Holder()
     let start = ContinuousClock.now
-    try await withNode(holder, logger: logger, { ($0.inboundQueue, $0.inboundPolicy, $0.idleTimeout) = (4, .drop, .zero) }) { node in
+    try await withNode(holder, logger: logger, { ($0.inboundQueue, $0.inboundPolicy, $0.idleTimeout) = (4, .drop, .zero) }) {
+      node in
       let raw = try RawSocket(to: await node.address)
       for burst in 0..<20 as Range<UInt8> {
         raw.send((0..<5).flatMap { frame([burst * 5 + $0]) })
-        try await eventually("it is dealt with") { await node.node.heuristics().droppedMessages == UInt64(max(0, Int(burst) * 5)) }
+        try await eventually("it is dealt with") {
+          await node.node.heuristics().droppedMessages == UInt64(max(0, Int(burst) * 5))
+        }
       }
       #expect(holder.messages == [[0]])
       await holder.release(node)

@@ -119,7 +119,7 @@ import Testing
     }
   }
 
-  @Test(.timeLimit(.minutes(5)), arguments: [1, 2, 3, UInt64.random(in: 4 ... 1 << 40)])
+  @Test(.timeLimit(.minutes(5)), arguments: [1, 2, 3, UInt64.random(in: 4...1 << 40)])
   func `Chaos keeps every invariant`(seed: UInt64) async throws {
     print("chaos with seed \(seed)")
     let count = 6
@@ -179,7 +179,9 @@ import Testing
     for node in nodes {
       expectPairs(node.logic)
       #expect(await node.inconsistency() == nil)
-      let left = await node.look { [$0.admission.total, $0.live.count, $0.byAddress.count, $0.settingUp.count, $0.dials.count, $0.entering] }
+      let left = await node.look {
+        [$0.admission.total, $0.live.count, $0.byAddress.count, $0.settingUp.count, $0.dials.count, $0.entering]
+      }
       #expect(left == [0, 0, 0, 0, 0, 0], "seed \(seed)")
     }
   }

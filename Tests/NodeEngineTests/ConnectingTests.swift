@@ -50,13 +50,15 @@ import Testing
       let name = try PeerAddress(parsing: "somewhere.example:80")
       let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: name) }
       #expect(error?.code == .timeout)
-      #expect(error?.message == "cannot connect to somewhere.example:80: no address was found for somewhere.example within 0.02 s")
+      #expect(
+        error?.message == "cannot connect to somewhere.example:80: no address was found for somewhere.example within 0.02 s")
       #expect(await node.node.counts == (0, 0))
       // An answer that comes late changes nothing.
       await node.look { _ in transport.answer() }
       #expect(await node.node.counts == (0, 0))
       let options = DialOptions(timeout: .milliseconds(10))
-      #expect(await failure { () throws(NodeError) in _ = try await node.node.connect(to: name, options: options) }?.code == .timeout)
+      #expect(
+        await failure { () throws(NodeError) in _ = try await node.node.connect(to: name, options: options) }?.code == .timeout)
       await node.look { _ in transport.answer() }
     }
   }
@@ -93,7 +95,9 @@ import Testing
       #expect(await node.node.counts == (0, 0))
       var options = DialOptions()
       options.timeout = .milliseconds(50)
-      #expect(await failure { () throws(NodeError) in _ = try await node.node.connect(to: listener.address, options: options) }?.code == .timeout)
+      #expect(
+        await failure { () throws(NodeError) in _ = try await node.node.connect(to: listener.address, options: options) }?.code
+          == .timeout)
     }
     fillers.forEach { $0.close() }
   }
@@ -105,7 +109,10 @@ import Testing
       var ways = [own]
       if own.ip!.isUnspecified { ways += ["127.0.0.1", "127.1.2.3"].map { .ip(IPAddress($0)!, port: own.port!) } }
       if own.ip == .loopback {
-        ways += [.name("localhost", port: own.port!), .ip(IPAddress("0.0.0.0")!, port: own.port!), .ip(IPAddress("::ffff:127.0.0.1")!, port: own.port!)]
+        ways += [
+          .name("localhost", port: own.port!), .ip(IPAddress("0.0.0.0")!, port: own.port!),
+          .ip(IPAddress("::ffff:127.0.0.1")!, port: own.port!),
+        ]
       }
       for way in ways {
         let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: way) }

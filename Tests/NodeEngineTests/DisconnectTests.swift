@@ -21,7 +21,9 @@ import Testing
     }
   }
 
-  private func over<L: Recorder>(_ node: TestNode<L>, _ kind: DisconnectReason.Kind, _ end: (RawSocket) async throws -> Void) async throws {
+  private func over<L: Recorder>(_ node: TestNode<L>, _ kind: DisconnectReason.Kind, _ end: (RawSocket) async throws -> Void)
+    async throws
+  {
     let raw = try RawSocket(to: await node.address)
     try await eventually("it is there") { await node.connected == 1 }
     try await end(raw)

@@ -51,7 +51,9 @@ import Testing
       let raw = try RawSocket(to: await node.address)
       try await eventually("it is there") { await node.connected == 1 }
       let id = await node.node.connections()[0].id
-      #expect(await failure { () throws(NodeError) in try await node.node.send(Array("a\nb".utf8), to: id) }?.message.contains("delimiter") == true)
+      #expect(
+        await failure { () throws(NodeError) in try await node.node.send(Array("a\nb".utf8), to: id) }?.message.contains(
+          "delimiter") == true)
       try await node.node.send(Array("ab".utf8), to: id)
       #expect(try await raw.receive(3) == Array("ab\n".utf8))
       raw.close()

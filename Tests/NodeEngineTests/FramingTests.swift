@@ -33,9 +33,11 @@ struct FramingCase: Sendable, CustomTestStringConvertible {
       [(Framing.Endian.big, false), (.little, false), (.big, true), (.little, true)].map { prefixed(width, $0.0, $0.1) }
     } + [
       FramingCase(
-        name: "lines", framing: .lines(), messages: ["one", "", "three"].map { Array($0.utf8) }, wire: Array("one\n\nthree\n".utf8)),
+        name: "lines", framing: .lines(), messages: ["one", "", "three"].map { Array($0.utf8) },
+        wire: Array("one\n\nthree\n".utf8)),
       FramingCase(
-        name: "CRLF lines with a lone CR", framing: .lines(delimiter: [13, 10]), messages: ["a\rb", "\r", "c"].map { Array($0.utf8) },
+        name: "CRLF lines with a lone CR", framing: .lines(delimiter: [13, 10]),
+        messages: ["a\rb", "\r", "c"].map { Array($0.utf8) },
         wire: Array("a\rb".utf8) + [13, 10, 13, 13, 10] + Array("c".utf8) + [13, 10]),
       FramingCase(
         name: "lines ended by a pattern that repeats", framing: .lines(delimiter: Array("aab".utf8)),
@@ -75,7 +77,8 @@ struct FramingCase: Sendable, CustomTestStringConvertible {
   @Test(arguments: FramingCase.all)
   func `Cut at every byte boundary the messages are the same`(one: FramingCase) {
     for index in 0...one.wire.count {
-      #expect(feed([Array(one.wire[..<index]), Array(one.wire[index...])], one.framing).messages == one.messages, "cut at \(index)")
+      #expect(
+        feed([Array(one.wire[..<index]), Array(one.wire[index...])], one.framing).messages == one.messages, "cut at \(index)")
     }
     #expect(feed(one.wire.map { [$0] }, one.framing).messages == one.messages, "byte by byte")
     #expect(feed([one.wire], one.framing).messages == one.messages, "in one piece")
@@ -100,23 +103,24 @@ struct FramingCase: Sendable, CustomTestStringConvertible {
     #expect(messages == [[1, 2], [3, 4], [5], [6]])
   }
 
-  @Test(arguments: [
-    (Framing.lengthPrefixed(.four, max: 10), [0, 0, 0, 11], "declares 11 bytes, over the codec's max of 10"),
-    (.lengthPrefixed(.four, max: 10), [255, 255, 255, 255], "over the codec's max of 10"),
-    (.lengthPrefixed(.one, max: 10), [11], "declares 11 bytes"),
-    (.lengthPrefixed(.three, .little, max: 10), [0, 0, 1], "declares 65536 bytes"),
-    (.lengthPrefixed(.eight, max: 10), [255, 0, 0, 0, 0, 0, 0, 0], "over the codec's max of 10"),
-    (.lengthPrefixed(.eight, includesHeader: true, max: 10), [UInt8](repeating: 255, count: 8), "over the codec's max of 10"),
-    (.lengthPrefixed(.two, includesHeader: true), [0, 1], "does not cover its own header of 2 bytes"),
-    (.lengthPrefixed(.varint, includesHeader: true), [0], "does not cover its own header of 1 bytes"),
-    (.lengthPrefixed(.varint), [128, 0], "not in its shortest form"),
-    (.lengthPrefixed(.varint), [255, 128, 0], "not in its shortest form"),
-    (.lengthPrefixed(.varint), [UInt8](repeating: 255, count: 9) + [2], "over 64 bits"),
-    (.lengthPrefixed(.varint), [UInt8](repeating: 255, count: 9) + [1], "over the codec's max"),
-    (.lines(max: 3), [65, 65, 65, 65], "over the codec's max of 3"),
-    (.lines(max: 3), [65, 65, 65, 65, 10], "over the codec's max of 3"),
-    (.lines(delimiter: [13, 10], max: 3), [65, 65, 65, 13, 65], "over the codec's max of 3"),
-  ] as [(Framing, [UInt8], String)])
+  @Test(
+    arguments: [
+      (Framing.lengthPrefixed(.four, max: 10), [0, 0, 0, 11], "declares 11 bytes, over the codec's max of 10"),
+      (.lengthPrefixed(.four, max: 10), [255, 255, 255, 255], "over the codec's max of 10"),
+      (.lengthPrefixed(.one, max: 10), [11], "declares 11 bytes"),
+      (.lengthPrefixed(.three, .little, max: 10), [0, 0, 1], "declares 65536 bytes"),
+      (.lengthPrefixed(.eight, max: 10), [255, 0, 0, 0, 0, 0, 0, 0], "over the codec's max of 10"),
+      (.lengthPrefixed(.eight, includesHeader: true, max: 10), [UInt8](repeating: 255, count: 8), "over the codec's max of 10"),
+      (.lengthPrefixed(.two, includesHeader: true), [0, 1], "does not cover its own header of 2 bytes"),
+      (.lengthPrefixed(.varint, includesHeader: true), [0], "does not cover its own header of 1 bytes"),
+      (.lengthPrefixed(.varint), [128, 0], "not in its shortest form"),
+      (.lengthPrefixed(.varint), [255, 128, 0], "not in its shortest form"),
+      (.lengthPrefixed(.varint), [UInt8](repeating: 255, count: 9) + [2], "over 64 bits"),
+      (.lengthPrefixed(.varint), [UInt8](repeating: 255, count: 9) + [1], "over the codec's max"),
+      (.lines(max: 3), [65, 65, 65, 65], "over the codec's max of 3"),
+      (.lines(max: 3), [65, 65, 65, 65, 10], "over the codec's max of 3"),
+      (.lines(delimiter: [13, 10], max: 3), [65, 65, 65, 13, 65], "over the codec's max of 3"),
+    ] as [(Framing, [UInt8], String)])
   func `A length that lies is refused as soon as it is known`(framing: Framing, wire: [UInt8], why: String) {
     for pieces in [[wire], wire.map { [$0] }] {
       let (messages, problem) = feed(pieces, framing)
@@ -125,10 +129,12 @@ struct FramingCase: Sendable, CustomTestStringConvertible {
     }
   }
 
-  @Test(arguments: [
-    (Framing.lengthPrefixed(.four, max: 3), frame([1, 2, 3]), [1, 2, 3]), (.lines(max: 3), [65, 65, 65, 10], [65, 65, 65]),
-    (.lines(delimiter: [13, 10], max: 3), [65, 65, 13, 13, 10], [65, 65, 13]), (.lengthPrefixed(.varint, max: 3), [3, 1, 2, 3], [1, 2, 3]),
-  ] as [(Framing, [UInt8], [UInt8])])
+  @Test(
+    arguments: [
+      (Framing.lengthPrefixed(.four, max: 3), frame([1, 2, 3]), [1, 2, 3]), (.lines(max: 3), [65, 65, 65, 10], [65, 65, 65]),
+      (.lines(delimiter: [13, 10], max: 3), [65, 65, 13, 13, 10], [65, 65, 13]),
+      (.lengthPrefixed(.varint, max: 3), [3, 1, 2, 3], [1, 2, 3]),
+    ] as [(Framing, [UInt8], [UInt8])])
   func `A message of exactly max is one`(framing: Framing, wire: [UInt8], message: [UInt8]) {
     #expect(feed(wire.map { [$0] }, framing).messages == [message])
   }
@@ -143,7 +149,10 @@ struct FramingCase: Sendable, CustomTestStringConvertible {
   }
 
   @Test func `A framing that could cut nothing says so`() {
-    for framing in [Framing(.bytes, max: 0), Framing(.bytes, max: .max), .fixed(0), .fixed(-1), .lines(delimiter: []), Framing(.fixed(9), max: 8)] {
+    for framing in [
+      Framing(.bytes, max: 0), Framing(.bytes, max: .max), .fixed(0), .fixed(-1), .lines(delimiter: []),
+      Framing(.fixed(9), max: 8),
+    ] {
       #expect(framing.problem != nil, "\(framing)")
     }
     for framing in [Framing.bytes, .fixed(1), .lines(), .lengthPrefixed(), Framing(.external)] { #expect(framing.problem == nil) }

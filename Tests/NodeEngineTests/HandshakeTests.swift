@@ -22,7 +22,9 @@ import Testing
         #expect(error?.code == .handshake || error?.code == .closed)
         if dialler { #expect(error?.message.contains("not with you") == true) }
         try await eventually("both are free") { await (a.connected, a.connecting, b.connected, b.connecting) == (0, 0, 0, 0) }
-        try await eventually("both counted it") { await (a.node.heuristics().handshakeFailures, b.node.heuristics().handshakeFailures) == (1, 1) }
+        try await eventually("both counted it") {
+          await (a.node.heuristics().handshakeFailures, b.node.heuristics().handshakeFailures) == (1, 1)
+        }
         #expect(a.logic.events.isEmpty && b.logic.events.isEmpty)
       }
     }

@@ -47,7 +47,8 @@ import Testing
     try await withNode(Shaker(.wait(door)), { $0.maxConnections = 1 }) { node in
       let first = try RawSocket(to: await node.address)
       try await eventually("it is pending") { await node.connecting == 1 }
-      #expect(await failure { () throws(NodeError) in _ = try await node.node.connect(to: .ip(.loopback, port: 1)) }?.code == .limit)
+      #expect(
+        await failure { () throws(NodeError) in _ = try await node.node.connect(to: .ip(.loopback, port: 1)) }?.code == .limit)
       door.open()
       try await eventually("it is up") { await node.node.counts == (1, 0) }
       first.close()
@@ -80,7 +81,8 @@ import Testing
   }
 
   @Test func `A subnet has its limit`() async throws {
-    try await withNode(Recorder(), { ($0.listen, $0.maxConnectionsPerSubnet) = ([try! PeerAddress(parsing: "0.0.0.0:0")], 2) }) { node in
+    try await withNode(Recorder(), { ($0.listen, $0.maxConnectionsPerSubnet) = ([try! PeerAddress(parsing: "0.0.0.0:0")], 2) }) {
+      node in
       let address = PeerAddress.ip(.loopback, port: await node.address.port!)
       func raw(_ source: String) throws -> RawSocket { try RawSocket(to: address, from: .ip(IPAddress(source)!, port: 0)) }
       let raws = try ["127.0.5.1", "127.0.5.2", "127.0.5.3"].map(raw)
@@ -115,7 +117,9 @@ import Testing
       try await withNode(Recorder()) { node in
         let address = await other.address
         let codes = await withTaskGroup(of: NodeError.Code?.self) { group in
-          for _ in 0..<20 { group.addTask { await failure { () throws(NodeError) in _ = try await node.node.connect(to: address) }?.code } }
+          for _ in 0..<20 {
+            group.addTask { await failure { () throws(NodeError) in _ = try await node.node.connect(to: address) }?.code }
+          }
           return await group.reduce(into: []) { $0.append($1) }
         }
         #expect(codes.count { $0 == nil } == 1 && codes.count { $0 == .duplicate } == 19)

@@ -109,7 +109,9 @@ import Testing
   }
 
   @Test func `A sender waits over the high-water mark, and goes on below the low one`() async throws {
-    try await withNode(Recorder(.bytes), { ($0.outboundHighWater, $0.outboundLowWater, $0.writeTimeout) = (32_768, 8192, .seconds(60)) }) { node in
+    try await withNode(
+      Recorder(.bytes), { ($0.outboundHighWater, $0.outboundLowWater, $0.writeTimeout) = (32_768, 8192, .seconds(60)) }
+    ) { node in
       let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
       try await eventually("it is there") { await node.connected == 1 }
       await node.look { try? $0.connections[0].setOption("send_buffer", .integer(8192)) }
@@ -133,12 +135,18 @@ import Testing
   }
 
   @Test func `Senders that wait learn that the connection is over`() async throws {
-    try await withNode(Recorder(.bytes), { ($0.outboundHighWater, $0.outboundLowWater, $0.writeTimeout) = (32_768, 8192, .seconds(60)) }) { node in
+    try await withNode(
+      Recorder(.bytes), { ($0.outboundHighWater, $0.outboundLowWater, $0.writeTimeout) = (32_768, 8192, .seconds(60)) }
+    ) { node in
       let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
       try await eventually("it is there") { await node.connected == 1 }
       let id = await node.node.connections()[0].id
       let senders = (0..<3).map { _ in
-        Task { await failure { () throws(NodeError) in while true { try await node.node.send([UInt8](repeating: 3, count: 8192), to: id) } } }
+        Task {
+          await failure { () throws(NodeError) in
+            while true { try await node.node.send([UInt8](repeating: 3, count: 8192), to: id) }
+          }
+        }
       }
       try await eventually("they wait") { await node.look { $0.connections[0].writers.count == 3 } }
       raw.reset()
@@ -178,8 +186,10 @@ import Testing
       try await eventually("it is there") { await node.connected == 1 }
       let messages = await node.look { local in
         let connection = local.connections[0]
-        return [("nodelay", ConfigurationValue.boolean(false)), ("keepalive", .boolean(true)), ("receive_buffer", .integer(65_536)),
-          ("nodlay", .boolean(true)), ("nodelay", .string("x"))].map { name, value -> String? in
+        return [
+          ("nodelay", ConfigurationValue.boolean(false)), ("keepalive", .boolean(true)), ("receive_buffer", .integer(65_536)),
+          ("nodlay", .boolean(true)), ("nodelay", .string("x")),
+        ].map { name, value -> String? in
           do throws(NodeError) {
             try connection.setOption(name, value)
             return nil

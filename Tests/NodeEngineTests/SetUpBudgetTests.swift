@@ -66,7 +66,9 @@ import Testing
 
   @Test func `Two listeners share the budget`() async throws {
     let door = Door()
-    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout, $0.listen) = (2, .seconds(60), $0.listen + $0.listen) }) { node in
+    try await withNode(
+      Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout, $0.listen) = (2, .seconds(60), $0.listen + $0.listen) }
+    ) { node in
       let addresses = await node.node.addresses
       let raws = try (0..<4).flatMap { _ in try addresses.map { try RawSocket(to: $0) } }
       try await eventually("the budget is used up") { await node.connecting == 2 }

@@ -72,9 +72,11 @@ import Testing
       let listener = try RawListener()
       await node.node.shutDown()
       #expect(await failure { () throws(NodeError) in _ = try await node.node.connect(to: listener.address) }?.code == .shutdown)
-      #expect(await failure { () throws(NodeError) in _ = try await node.node.listen(on: .ip(.loopback, port: 0)) }?.code == .shutdown)
+      #expect(
+        await failure { () throws(NodeError) in _ = try await node.node.listen(on: .ip(.loopback, port: 0)) }?.code == .shutdown)
       #expect(await failure { () throws(NodeError) in try await node.node.start() }?.code == .shutdown)
-      #expect(await failure { () throws(NodeError) in try await node.node.send([1], to: ConnectionID(rawValue: 1)) }?.code == .closed)
+      #expect(
+        await failure { () throws(NodeError) in try await node.node.send([1], to: ConnectionID(rawValue: 1)) }?.code == .closed)
       #expect(await node.node.disconnect(ConnectionID(rawValue: 1)) == false)
     }
   }
@@ -139,7 +141,9 @@ import Testing
       raw.close()
       try await eventually("its end is claimed") { await node.node.connections().isEmpty }
       let shutdown = Task { await node.node.shutDown() }
-      try await eventually("no new work") { await failure { () throws(NodeError) in _ = try await node.node.connect(to: .ip(.loopback, port: 1)) }?.code == .shutdown }
+      try await eventually("no new work") {
+        await failure { () throws(NodeError) in _ = try await node.node.connect(to: .ip(.loopback, port: 1)) }?.code == .shutdown
+      }
       #expect(await node.connected == 1)
       slow.door.open()
       await shutdown.value
@@ -150,7 +154,8 @@ import Testing
   @Test(arguments: Suicidal.Place.allCases)
   func `From a hook it does not hang`(place: Suicidal.Place) async throws {
     let logic = Suicidal(place)
-    try await withNode(logic, { ($0.onDisconnectTimeout, $0.onShutdownTimeout) = (.milliseconds(50), .milliseconds(50)) }) { node in
+    try await withNode(logic, { ($0.onDisconnectTimeout, $0.onShutdownTimeout) = (.milliseconds(50), .milliseconds(50)) }) {
+      node in
       logic.node.withLock { $0 = node.node }
       let raw = try RawSocket(to: await node.address)
       raw.send(frame([1]))

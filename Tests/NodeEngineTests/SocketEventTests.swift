@@ -103,9 +103,13 @@ import Testing
       let raw = try RawSocket(to: await node.address)
       try await eventually("it is there") { await node.connected == 1 }
       let message = [UInt8](repeating: 7, count: 60_000)
-      let sending = Task { await node.look { local in (0..<100).count { _ in
-        message.withUnsafeBytes { local.connections[0].trySend($0) } == .queued
-      } } }
+      let sending = Task {
+        await node.look { local in
+          (0..<100).count { _ in
+            message.withUnsafeBytes { local.connections[0].trySend($0) } == .queued
+          }
+        }
+      }
       let queued = await sending.value
       #expect(queued > 10)
       let bytes = try await raw.receive(queued * (message.count + 4))

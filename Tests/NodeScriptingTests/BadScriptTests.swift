@@ -23,13 +23,25 @@ import Testing
     ("return { [1] = print }", "bad.lua", "integer 1: unknown key; the keys are name, version"),
     ("return { session = print,\n process_message = print }", "bad.lua:1", "session: excludes process_message"),
     ("return {\n version = '1' }", "bad.lua:2", "version: must be an integer, got string \"1\""),
-    ("return {\n config = { max_conections = 5 } }", "bad.lua:2", "there is no configuration key \"max_conections\"; did you mean \"max_connections\"?"),
-    ("return {\n config = {\n  idle_timeout = 'soon' } }", "bad.lua:3", "idle_timeout: a duration such as 3, \"250ms\" or \"2m\" is expected, got \"soon\""),
+    (
+      "return {\n config = { max_conections = 5 } }", "bad.lua:2",
+      "there is no configuration key \"max_conections\"; did you mean \"max_connections\"?"
+    ),
+    (
+      "return {\n config = {\n  idle_timeout = 'soon' } }", "bad.lua:3",
+      "idle_timeout: a duration such as 3, \"250ms\" or \"2m\" is expected, got \"soon\""
+    ),
     ("return {\n config = {\n  max_connections = 0 } }", "bad.lua:3", "max_connections: 0 makes no sense here"),
     ("return {\n config = 5 }", "bad.lua:2", "config: must be a table, got integer 5"),
-    ("return {\n config = { name = print } }", "bad.lua:2", "config.name: must be a text, a number, true, false or a list, got a function"),
+    (
+      "return {\n config = { name = print } }", "bad.lua:2",
+      "config.name: must be a text, a number, true, false or a list, got a function"
+    ),
     ("return {\n args = { f = print } }", "bad.lua:2", "args.f: a default cannot be a function"),
-    ("return {\n args = { f = { typ = \"integer\" } } }", "bad.lua:2", "args.f: unknown key string \"typ\"; did you mean \"type\"?"),
+    (
+      "return {\n args = { f = { typ = \"integer\" } } }", "bad.lua:2",
+      "args.f: unknown key string \"typ\"; did you mean \"type\"?"
+    ),
     ("return {\n timers = { tick = {\n run = print } } }", "bad.lua:2", "timers.tick.every: is missing"),
     ("return {\n calls = { ask = 1 } }", "bad.lua:2", "calls.ask: must be a function, got integer 1"),
     ("return {\n save = print }", "bad.lua:2", "save: is not in this version"),
@@ -39,9 +51,15 @@ import Testing
     ("return {\n codec = 'lines' }", "bad.lua:2", "codec: must be a codec or a function that returns one, got string \"lines\""),
     ("local codec = require 'moonpeer.codec'\nreturn {\n codec = codec.lines }", "bad.lua:3", "codec.lines(…)"),
     ("local codec = require 'moonpeer.codec'\nreturn { codec = codec.line() }", "bad.lua:2", "lines"),
-    ("local codec = require 'moonpeer.codec'\nreturn { codec = codec.lines { maximum = 5 } }", "bad.lua:2", "unknown option \"maximum\""),
+    (
+      "local codec = require 'moonpeer.codec'\nreturn { codec = codec.lines { maximum = 5 } }", "bad.lua:2",
+      "unknown option \"maximum\""
+    ),
     ("\nlocal x = require 'helpers'", "bad.lua:2", "module \"helpers\" was not found; looked for helpers.lua"),
-    ("local x = require 'moonpeer.crypto'", "bad.lua:1", "there is no module \"moonpeer.crypto\"; the shipped ones are moonpeer.codec"),
+    (
+      "local x = require 'moonpeer.crypto'", "bad.lua:1",
+      "there is no module \"moonpeer.crypto\"; the shipped ones are moonpeer.codec"
+    ),
     ("local x = require '../etc/passwd'", "bad.lua:1", "name the module without its path and ending"),
     ("local x = require(5)", "bad.lua:1", "require: a module's name must be a string, got integer 5"),
     ("local x = require 'moonpeer.node'", "bad.lua:1", "moonpeer.node is there once the node starts"),
@@ -150,7 +168,8 @@ import Testing
     ("custom", "return nil, 1 << 40", "a message of over 100 bytes, the codec's max"),
     ("custom", "return nil, 6.5", "asked for 6.5 bytes"), ("custom", "codec.invalid 'not ours'", "not ours"),
     ("custom", "error { message = 'as a table' }", "as a table"),
-    ("framed", "return -1", "size returned integer -1 for a header of 2 bytes"), ("framed", "return 1", "size returned integer 1"),
+    ("framed", "return -1", "size returned integer -1 for a header of 2 bytes"),
+    ("framed", "return 1", "size returned integer 1"),
     ("framed", "return 1e9", "size returned float 1000000000.0"), ("framed", "return 1 << 40", "over the codec's max of 100"),
     ("framed", "return nil", "size returned nothing"), ("framed", "return 'x'", "size returned string \"x\""),
     ("framed", "error 'no size'", "no size"),
@@ -184,7 +203,9 @@ import Testing
     ("codec.framed { header = 2,\n size = function() return 1 end }", 3, "the codec's size returned"),
     ("codec.map(codec.bytes(), {\n decode = function() end })", 3, "the codec's decode returned nil"),
   ])
-  func `A codec that breaks its promises is the script's error, with its place`(maker: String, line: Int, words: String) async throws {
+  func `A codec that breaks its promises is the script's error, with its place`(maker: String, line: Int, words: String)
+    async throws
+  {
     try await withNodes { nodes in
       let server = try await nodes.start(
         """

@@ -52,9 +52,9 @@ import Testing
       "on_disconnect":
         "process_message = function(_, conn) conn:disconnect() end, on_disconnect = function() \(Self.endless) end",
       "decode": """
-        codec = codec.custom { decode = function() \(Self.endless) end, encode = function(m) return m end },
-        process_message = print
-        """,
+      codec = codec.custom { decode = function() \(Self.endless) end, encode = function(m) return m end },
+      process_message = print
+      """,
       "codec": "codec = function(node, conn) \(Self.endless) end",
     ]
     try await withNodes { nodes in
@@ -66,7 +66,9 @@ import Testing
           "local conn = assert(node:open(...)) conn:write 'x\\n' local _, why = conn:receive('10s') return why", server.at)
           == "closed")
       try await eventually("it is counted") { await server.node.heuristics().budgetKills == 1 }
-      try await eventually("its place is free") { try await server.lua("return node:counts()") == ["connected": 0, "connecting": 0] }
+      try await eventually("its place is free") {
+        try await server.lua("return node:counts()") == ["connected": 0, "connecting": 0]
+      }
       #expect(nodes.log.lines.filter { $0.level == .error && $0.metadata["kind"] == "budget" }.count == 1)
     }
   }
@@ -141,7 +143,8 @@ import Testing
           process_message = function(node, conn, message) conn:send(message .. message) end,
           on_disconnect = function() end }
         """)
-      let fill = "node.state.hold = node.state.hold or {} while true do table.insert(node.state.hold, ('x'):rep(...) .. #node.state.hold) end"
+      let fill =
+        "node.state.hold = node.state.hold or {} while true do table.insert(node.state.hold, ('x'):rep(...) .. #node.state.hold) end"
       for size in [10_000, 1000, 100, 10] {
         let error = await failure { try await server.lua(fill, .integer(Int64(size))) }
         #expect(error?.code == .budget)
@@ -149,7 +152,9 @@ import Testing
       let client = try await nodes.start("return { codec = require 'moonpeer.codec'.lines() }")
       // Whatever becomes of each, the process and the other node are not harmed.
       for _ in 1...50 {
-        try await client.lua("local c = node:connect(...) if c then c:request(('y'):rep(5000), { timeout = '20ms' }) node:disconnect(c) end", server.at)
+        try await client.lua(
+          "local c = node:connect(...) if c then c:request(('y'):rep(5000), { timeout = '20ms' }) node:disconnect(c) end",
+          server.at)
       }
       _ = await failure { try await server.lua("for i = 1, 500 do node:spawn(function() node:sleep('1h') end) end") }
       await server.shutDown()
@@ -178,7 +183,8 @@ import Testing
       let node = try await nodes.start("return { config = { script_memory = '4MiB' } }")
       let crowd = "node.state.late = node:spawn(print) while true do node:spawn(print) end"
       #expect(await failure { try await node.lua(crowd) }?.code == .budget)
-      let problem = try await node.lua("local _, e = pcall(node.state.late.join, node.state.late) return e.kind .. node.state.late.status")
+      let problem = try await node.lua(
+        "local _, e = pcall(node.state.late.join, node.state.late) return e.kind .. node.state.late.status")
       #expect(problem == "budgetfailed")
       #expect(try await node.lua("return node:spawn(function() return 'alive' end):join()") == "alive")
     }

@@ -38,26 +38,28 @@ import Testing
     }
   }
 
-  @Test(arguments: [
-    ("codec.length_prefixed { max = 10 }", [0, 0, 0, 11], "over the codec's max of 10"),
-    ("codec.length_prefixed()", [255, 255, 255, 255], "4294967295"),
-    ("codec.length_prefixed { width = 8 }", [255, 255, 255, 255, 255, 255, 255, 255], "over the codec's max"),
-    ("codec.length_prefixed { width = 2, length_includes_header = true }", [0, 1], "does not cover its own header"),
-    ("codec.length_prefixed { width = 'varint' }", [255, 255, 255, 255, 255, 255, 255, 255, 255, 255], "over 64 bits"),
-    ("codec.length_prefixed { width = 'varint' }", [128, 0], "not in its shortest form"),
-    ("codec.lines { max = 4 }", Array("12345\n".utf8), "over the codec's max of 4"),
-    ("codec.lines { max = 4 }", Array("12345".utf8), "over the codec's max of 4"),
-    ("codec.packed('s2', { max = 10 })", [0, 11], "over the max of 10"),
-    ("codec.packed('z', { max = 4 })", Array("12345".utf8), "no end of a text within 4 bytes"),
-    ("codec.struct { { 'b', 'bool' } }", [7], "a bool is 0 or 1, got 7"),
-    ("codec.union { { 1, 'a' } }", [2], "no kind of message has the tag 2"),
-    ("codec.union { { 1, 'a', codec.length_prefixed { max = 3 } } }", [1, 0, 0, 0, 4], "a length of 4"),
-    ("codec.map(codec.lines(), { decode = json.decode })", Array("{\n".utf8), "json: line 1"),
-    ("codec.map(codec.lines(), { decode = tonumber })", Array("x\n".utf8), "returned nil for a whole frame"),
-    ("codec.map(codec.length_prefixed { width = 1 }, codec.packed 'I2')", [3, 0, 0, 0], "1 bytes after a record"),
-    ("codec.framed { header = 1, max = 5, size = function(h) return h:byte() end }", [6], "over the codec's max of 5"),
-  ] as [(String, [UInt8], String)])
-  func `What is no message ends its connection, with the reason decode`(codec: String, bytes: [UInt8], words: String) async throws {
+  @Test(
+    arguments: [
+      ("codec.length_prefixed { max = 10 }", [0, 0, 0, 11], "over the codec's max of 10"),
+      ("codec.length_prefixed()", [255, 255, 255, 255], "4294967295"),
+      ("codec.length_prefixed { width = 8 }", [255, 255, 255, 255, 255, 255, 255, 255], "over the codec's max"),
+      ("codec.length_prefixed { width = 2, length_includes_header = true }", [0, 1], "does not cover its own header"),
+      ("codec.length_prefixed { width = 'varint' }", [255, 255, 255, 255, 255, 255, 255, 255, 255, 255], "over 64 bits"),
+      ("codec.length_prefixed { width = 'varint' }", [128, 0], "not in its shortest form"),
+      ("codec.lines { max = 4 }", Array("12345\n".utf8), "over the codec's max of 4"),
+      ("codec.lines { max = 4 }", Array("12345".utf8), "over the codec's max of 4"),
+      ("codec.packed('s2', { max = 10 })", [0, 11], "over the max of 10"),
+      ("codec.packed('z', { max = 4 })", Array("12345".utf8), "no end of a text within 4 bytes"),
+      ("codec.struct { { 'b', 'bool' } }", [7], "a bool is 0 or 1, got 7"),
+      ("codec.union { { 1, 'a' } }", [2], "no kind of message has the tag 2"),
+      ("codec.union { { 1, 'a', codec.length_prefixed { max = 3 } } }", [1, 0, 0, 0, 4], "a length of 4"),
+      ("codec.map(codec.lines(), { decode = json.decode })", Array("{\n".utf8), "json: line 1"),
+      ("codec.map(codec.lines(), { decode = tonumber })", Array("x\n".utf8), "returned nil for a whole frame"),
+      ("codec.map(codec.length_prefixed { width = 1 }, codec.packed 'I2')", [3, 0, 0, 0], "1 bytes after a record"),
+      ("codec.framed { header = 1, max = 5, size = function(h) return h:byte() end }", [6], "over the codec's max of 5"),
+    ] as [(String, [UInt8], String)])
+  func `What is no message ends its connection, with the reason decode`(codec: String, bytes: [UInt8], words: String) async throws
+  {
     try await breaks(codec, bytes, words)
   }
 
@@ -75,9 +77,15 @@ import Testing
     ("codec.custom { max = 8, decode = function(b) return nil, 9 end }", "a message of over 8 bytes"),
     ("codec.custom { max = 2, decode = function(b) return 'm', 3 end }", "a message of 3 bytes is over the codec's max of 2"),
     ("codec.custom { max = 3, decode = function(b) return nil end }", "a message of over 3 bytes"),
-    ("codec.map(codec.custom { decode = function(b) return 'm', 3 end }, { decode = function() end })", "returned nil for a whole message"),
+    (
+      "codec.map(codec.custom { decode = function(b) return 'm', 3 end }, { decode = function() end })",
+      "returned nil for a whole message"
+    ),
     ("codec.framed { header = 1, size = function(h) error 'oops' end }", "test.lua:2: oops"),
-    ("codec.framed { header = 2, size = function(h) return 1 end }", "the codec's size returned integer 1 for a header of 2 bytes"),
+    (
+      "codec.framed { header = 2, size = function(h) return 1 end }",
+      "the codec's size returned integer 1 for a header of 2 bytes"
+    ),
     ("codec.framed { header = 1, size = function(h) end }", "the codec's size returned nothing"),
     ("codec.framed { header = 1, size = function(h) return 2.5 end }", "the codec's size returned float 2.5"),
     ("codec.framed { header = 1, size = function(h) return math.maxinteger end }", "over the codec's max"),
@@ -85,7 +93,10 @@ import Testing
     ("codec.custom { decode = function(b) require 'moonpeer.node':sleep(0) return 'm', 3 end }", "cannot wait here"),
     ("codec.framed { header = 1, size = function(h) require 'moonpeer.node':sleep(0) return 3 end }", "cannot wait here"),
     ("codec.map(codec.lines(), { decode = function(l) require 'moonpeer.node':queue():get() end })", "cannot wait here"),
-    ("codec.custom { decode = function(b) coroutine.wrap(function() require 'moonpeer.node':sleep(0) end)() end }", "cannot wait here"),
+    (
+      "codec.custom { decode = function(b) coroutine.wrap(function() require 'moonpeer.node':sleep(0) end)() end }",
+      "cannot wait here"
+    ),
     ("codec.custom { decode = function(b) kept = b return b:bytes(0, 1), 3 end }", "positions count from 1"),
   ])
   func `A decoder that lies, raises or waits ends its connection only`(codec: String, words: String) async throws {
@@ -184,7 +195,10 @@ import Testing
     ("codec.union { { 1, 'ping' } }", "{ type = 'pinc' }", "did you mean \"ping\"?"),
     ("codec.map(codec.lines(), { encode = json.encode })", "{ f = print }", "conn:send: json: f is a function"),
     ("codec.map(codec.lines(), { encode = function() return 5 end })", "'x'", "must return a string of bytes, got integer 5"),
-    ("codec.framed { header = 1, size = string.byte, encode = function(m) return m.n end }", "{}", "must return a string of bytes, got nothing"),
+    (
+      "codec.framed { header = 1, size = string.byte, encode = function(m) return m.n end }", "{}",
+      "must return a string of bytes, got nothing"
+    ),
     ("codec.framed { header = 1, size = string.byte, max = 3 }", "'abcd'", "a message of 4 bytes is over the codec's max of 3"),
     ("codec.custom { decode = function() end, max = 3 }", "'abcd'", "a message of 4 bytes is over the codec's max of 3"),
   ])

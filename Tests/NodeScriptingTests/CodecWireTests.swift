@@ -120,10 +120,12 @@ struct WireCase: Sendable, CustomTestStringConvertible {
       #"{ n = -1, name = "ab", z = "c" }, { n = 1, name = "", z = "" }"#,
       [[255, 255, 255, 255, 2, 97, 98, 99, 0], [1, 0, 0, 0, 0, 0]]),
     WireCase(
-      "union, fixed sizes", #"codec.union { { 1, "ping", codec.struct { { "n", "u16" } } }, { 2, "bye" }, { 9, "three", codec.fixed(3) } }"#,
+      "union, fixed sizes",
+      #"codec.union { { 1, "ping", codec.struct { { "n", "u16" } } }, { 2, "bye" }, { 9, "three", codec.fixed(3) } }"#,
       #"{ type = "ping", n = 5 }, { type = "bye" }, { type = "three", value = "abc" }"#, [[1, 0, 5], [2], [9, 97, 98, 99]]),
     WireCase(
-      "union, variable", #"codec.union { tag = "u16", endian = "little", { 1, "data", codec.length_prefixed { width = 2 } }, { 2, "rec", codec.packed "I1s1" }, { 300, "bye" } }"#,
+      "union, variable",
+      #"codec.union { tag = "u16", endian = "little", { 1, "data", codec.length_prefixed { width = 2 } }, { 2, "rec", codec.packed "I1s1" }, { 300, "bye" } }"#,
       #"{ type = "data", value = "xy" }, { type = "rec", value = { 1, "q" } }, { type = "bye" }"#,
       [[1, 0, 0, 2, 120, 121], [2, 0, 1, 1, 113], [44, 1]]),
     WireCase(
@@ -133,31 +135,35 @@ struct WireCase: Sendable, CustomTestStringConvertible {
       "map, numbers in lines", "codec.map(codec.lines(), { decode = math.tointeger, encode = tostring })", "1, 22, -3",
       [bytes("1\n"), bytes("22\n"), bytes("-3\n")]),
     WireCase(
-      "map, a union in frames", #"codec.map(codec.length_prefixed { width = 2 }, codec.union { { 1, "a", codec.packed "I2" }, { 2, "b" } })"#,
+      "map, a union in frames",
+      #"codec.map(codec.length_prefixed { width = 2 }, codec.union { { 1, "a", codec.packed "I2" }, { 2, "b" } })"#,
       #"{ type = "a", value = 7 }, { type = "b" }"#, [[0, 3, 1, 0, 7], [0, 1, 2]]),
     WireCase(
-      "framed", """
-        codec.framed { header = 3, max = 64, size = function(h) return 3 + string.unpack(">I2", h, 2) end,
-          decode = function(f) return { tag = f:byte(), body = f:sub(4) } end,
-          encode = function(m) return string.pack(">BI2", m.tag, #m.body) .. m.body end }
-        """, #"{ tag = 1, body = "" }, { tag = 255, body = "hello" }"#, [[1, 0, 0], [255, 0, 5] + bytes("hello")]),
+      "framed",
+      """
+      codec.framed { header = 3, max = 64, size = function(h) return 3 + string.unpack(">I2", h, 2) end,
+        decode = function(f) return { tag = f:byte(), body = f:sub(4) } end,
+        encode = function(m) return string.pack(">BI2", m.tag, #m.body) .. m.body end }
+      """, #"{ tag = 1, body = "" }, { tag = 255, body = "hello" }"#, [[1, 0, 0], [255, 0, 5] + bytes("hello")]),
     WireCase(
       "framed, frames as they are", "codec.framed { header = 1, size = function(h) return h:byte() end }", #""\1", "\3ab""#,
       [[1], [3, 97, 98]]),
     WireCase(
-      "custom", """
-        codec.custom {
-          decode = function(b)
-            if #b < 2 then return nil end
-            local n = b:u16(1)
-            if #b < 2 + n then return nil, 2 + n end
-            return b:bytes(3, n), 2 + n
-          end, encode = function(m) return string.pack(">s2", m) end }
-        """, #""", "abc""#, [[0, 0], [0, 3, 97, 98, 99]]),
+      "custom",
+      """
+      codec.custom {
+        decode = function(b)
+          if #b < 2 then return nil end
+          local n = b:u16(1)
+          if #b < 2 + n then return nil, 2 + n end
+          return b:bytes(3, n), 2 + n
+        end, encode = function(m) return string.pack(">s2", m) end }
+      """, #""", "abc""#, [[0, 0], [0, 3, 97, 98, 99]]),
     WireCase(
-      "custom, mapped", """
-        codec.map(codec.custom { decode = function(b) local at = b:find(";") if at then return b:bytes(1, at - 1), at end end,
-          encode = function(m) return m .. ";" end }, { decode = function(s) return { s } end, encode = function(m) return m[1] end })
-        """, #"{ "" }, { "a b" }"#, [bytes(";"), bytes("a b;")]),
+      "custom, mapped",
+      """
+      codec.map(codec.custom { decode = function(b) local at = b:find(";") if at then return b:bytes(1, at - 1), at end end,
+        encode = function(m) return m .. ";" end }, { decode = function(s) return { s } end, encode = function(m) return m[1] end })
+      """, #"{ "" }, { "a b" }"#, [bytes(";"), bytes("a b;")]),
   ]
 }

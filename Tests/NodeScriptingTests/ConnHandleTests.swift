@@ -89,7 +89,9 @@ import Testing
         "set_option", "pause_reading", "resume_reading", "disconnect", "abort",
       ] {
         let error = await failure { try await client.lua("local x = node.state.conn.\(name)('x')") }
-        #expect(error?.message.contains("call it with a colon, on a conn; got string") == true, "\(name): \(error?.description ?? "no error")")
+        #expect(
+          error?.message.contains("call it with a colon, on a conn; got string") == true,
+          "\(name): \(error?.description ?? "no error")")
         #expect(error?.location == "(code):1", "\(name): \(error?.description ?? "no error")")
       }
     }
@@ -100,7 +102,8 @@ import Testing
       let server = try await nodes.start(lines)
       let client = try await nodes.start(lines)
       try await client.lua("node.state.conn = assert(node:connect(...))", server.at)
-      for code in ["'nodelay', false", "'nodelay', true", "'keepalive', true", "'send_buffer', 65536", "'receive_buffer', 65536"] {
+      for code in ["'nodelay', false", "'nodelay', true", "'keepalive', true", "'send_buffer', 65536", "'receive_buffer', 65536"]
+      {
         #expect(try await client.lua("return node.state.conn:set_option(\(code))") == true, "\(code)")
       }
       let cases = [

@@ -129,7 +129,8 @@ import Testing
           local conn, problem = node:connect(node.args.to)
           print("dial: " .. (conn and "connected" or problem.kind))
         end }
-        """) { [at = try await server.at] in $0.arguments["to"] = at }
+        """
+      ) { [at = try await server.at] in $0.arguments["to"] = at }
       await client.shutDown()
       #expect(nodes.log.lines(with: "dial: shutdown").count == 1)
     }

@@ -46,7 +46,6 @@ import Testing
     withUnsafeBytes(of: UInt32(body.count).bigEndian) { Array($0) } + body
   }
 
-
   @Test(arguments: [HoldingTests.prefixed, HoldingTests.framed, HoldingTests.custom])
   func `A waiting hook stops the peer, and afterwards everything comes in order`(codec: String) async throws {
     try await withNode(Self.server(codec), logger: .quiet) { node in
@@ -86,7 +85,8 @@ import Testing
   }
 
   @Test func `Under drop, a lie on the wire ends the connection though the hook waits`() async throws {
-    let config = "config = { inbound_policy = 'drop' }, on_disconnect = function(n, c, r) n.state.inside = 0 n.state.seen = { r.kind } end,"
+    let config =
+      "config = { inbound_policy = 'drop' }, on_disconnect = function(n, c, r) n.state.inside = 0 n.state.seen = { r.kind } end,"
     let codec = #"codec.framed { header = 1, size = function(h) return h:byte() end, max = 9 }"#
     try await withNode(Self.server(codec, config), logger: .quiet) { node in
       let client = try RawClient(await node.node.address!)

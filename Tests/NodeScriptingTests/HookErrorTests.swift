@@ -26,7 +26,9 @@ import Testing
       let server = try await nodes.start(script(more), name: "server", file: "dir/server.lua")
       let client = try await nodes.start(client)
       try await client.lua(action + " return nil", server.at)
-      try await eventually("the error is logged") { nodes.log.lines.contains { $0.message.contains(words) && $0.level == .error } }
+      try await eventually("the error is logged") {
+        nodes.log.lines.contains { $0.message.contains(words) && $0.level == .error }
+      }
       let lines = nodes.log.lines.filter { $0.message.contains(words) && $0.level == .error }
       #expect(lines.count == 1, "\(lines)")
       // The node lives on.
@@ -41,10 +43,15 @@ import Testing
     ("on_connect", "on_connect = function(node, conn)\n node:sleep(0) error('bad x') end"),
     ("on_connect", "on_connect = function(node, conn)\n error('bad x') end"),
     ("handshake", "handshake = function(node, conn)\n error('bad ' .. conn:read(1)) end"),
-    ("on_disconnect", "process_message = function(_, conn) conn:disconnect() end, on_disconnect = function()\n error 'bad x' end"),
+    (
+      "on_disconnect", "process_message = function(_, conn) conn:disconnect() end, on_disconnect = function()\n error 'bad x' end"
+    ),
   ])
-  func `An error of a connection's hook names file, line, hook and peer, with the stack`(hook: String, code: String) async throws {
-    let dial = hook == "handshake" ? "local conn = assert(node:open(...)) conn:write 'x'" : "local conn = assert(node:connect(...)) conn:send 'x'"
+  func `An error of a connection's hook names file, line, hook and peer, with the stack`(hook: String, code: String) async throws
+  {
+    let dial =
+      hook == "handshake"
+      ? "local conn = assert(node:open(...)) conn:write 'x'" : "local conn = assert(node:connect(...)) conn:send 'x'"
     let (line, heuristics) = try await outcome(of: code, dial, words: "bad x")
     #expect(line.message.hasPrefix("dir/server.lua:4: in \(hook) (peer 127.0.0.1:"), "\(line.message)")
     #expect(line.metadata["node"] == "server")
@@ -58,7 +65,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("timer", "timers = { tick = { every = '1h', run = print } }, init = function(node) node:after(0, function()\n error 'bad t' end) end"),
+    (
+      "timer",
+      "timers = { tick = { every = '1h', run = print } }, init = function(node) node:after(0, function()\n error 'bad t' end) end"
+    ),
     ("task", "init = function(node) node:spawn(function()\n error 'bad t' end) end"),
     ("on_shutdown", "init = function(node) node:shut_down() end, on_shutdown = function()\n error 'bad t' end"),
   ])

@@ -50,7 +50,8 @@ import Testing
   @Test(arguments: [
     // Not UTF-8: a lone byte, cut short, overlong, a surrogate, over the last code point.
     (#""\255""#, 2), (#""a\195""#, 3), (#""\192\175""#, 2), (#""\237\160\128""#, 2), (#""\244\144\128\128""#, 2),
-    (#""\\udc00""#, 2), (#""\\ud83dx""#, 2), (#""\\ud83d\\n""#, 2), (#""\\ud83d\\ud83d""#, 2), (#""\\u12G4""#, 4), (#""\\u+123""#, 4),
+    (#""\\udc00""#, 2), (#""\\ud83dx""#, 2), (#""\\ud83d\\n""#, 2), (#""\\ud83d\\ud83d""#, 2), (#""\\u12G4""#, 4),
+    (#""\\u+123""#, 4),
     (#""\0""#, 2), ("[1,,2]", 4), ("[,1]", 2), ("{,}", 2), ("[1", 3), ("{\"a\":1", 7), ("{\"a\"", 5), ("{1:2}", 2), ("tru", 1),
     ("truex", 1), ("NaN", 1), ("Infinity", 1), ("-Infinity", 1), ("0x10", 1), ("1_000", 2), ("1e", 1), ("1.e1", 1), ("--1", 1),
     ("-01", 1), ("1e400", 1), ("'a'", 1), ("[1]]", 4), ("// c\\n1", 1), ("\\v1", 1), ("\"\\\\\"", 1), ("\"\\\\", 2),
@@ -70,7 +71,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("0/0", "is not a finite number"), ("math.huge", "is not a finite number"), ("{ a = { -math.huge } }", "a[1] is not a finite number"),
+    ("0/0", "is not a finite number"), ("math.huge", "is not a finite number"),
+    ("{ a = { -math.huge } }", "a[1] is not a finite number"),
     ("print", "the value is a function, which JSON does not have"), ("{ x = { y = print } }", "x.y is a function"),
     ("'\\255'", "is a string that is not UTF-8"), ("{ a = '\\255' }", "a is a string that is not UTF-8"),
     ("{ 1, nil, 3, n = 3 }", "array with holes, or with keys that are not its positions"),
@@ -82,6 +84,8 @@ import Testing
     let message = try #require(try PreludeHarness().failure(of: "json.encode(\(value))"))
     #expect(message.contains(words))
     #expect(try PreludeHarness().failure(of: "json.encode(1, { depth = 1 })")?.contains("unknown option") == true)
-    #expect(try PreludeHarness().failure(of: "json.decode(5)")?.contains("json.decode: the text must be a string, got integer 5") == true)
+    #expect(
+      try PreludeHarness().failure(of: "json.decode(5)")?.contains("json.decode: the text must be a string, got integer 5")
+        == true)
   }
 }

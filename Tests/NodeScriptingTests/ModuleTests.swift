@@ -54,12 +54,12 @@ import Testing
       try await run(
         [
           "slow.lua": """
-            local node = require "moonpeer.node"
-            starts = (starts or 0) + 1
-            node:sleep("5ms")
-            local conn = assert(node:open("\(await server.node.address!)", { codec = require "moonpeer.codec".lines() }))
-            return { answer = conn:request "x" }
-            """,
+          local node = require "moonpeer.node"
+          starts = (starts or 0) + 1
+          node:sleep("5ms")
+          local conn = assert(node:open("\(await server.node.address!)", { codec = require "moonpeer.codec".lines() }))
+          return { answer = conn:request "x" }
+          """,
           "outer.lua": "return require 'slow'",
         ],
         """

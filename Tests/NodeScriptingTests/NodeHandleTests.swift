@@ -64,7 +64,9 @@ private let lines = "require 'moonpeer.codec'.lines()"
       try await eventually("both have it") { await server.node.counts.connected == 1 }
       #expect(try await server.lua("return node:stop_listening()") == true)
       #expect(try await server.lua("return node.address") == .nil)
-      #expect(try await client.lua("local _, e = node:connect(..., { local_address = '127.0.0.2:0' }) return e.kind", at) == "duplicate")
+      #expect(
+        try await client.lua("local _, e = node:connect(..., { local_address = '127.0.0.2:0' }) return e.kind", at) == "duplicate"
+      )
       try await client.lua("node.state.conn:send 'still here'")
       #expect(try await server.lua("return node:connections()[1]:receive('5s')") == "still here")
       let second = try await nodes.start("return {}")

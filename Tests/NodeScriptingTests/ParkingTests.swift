@@ -78,7 +78,10 @@ import Testing
       eq(raised(coroutine.wrap(function() wait() error(mark) end)), mark)
       """
     ),
-    ("pcall", "eq(select(2, pcall(function() wait() return 5 end)), 5) local m = {} eq(raised(function() wait() error(m) end), m)"),
+    (
+      "pcall",
+      "eq(select(2, pcall(function() wait() return 5 end)), 5) local m = {} eq(raised(function() wait() error(m) end), m)"
+    ),
     (
       "xpcall and its handler's sight of the stack",
       """
@@ -132,7 +135,10 @@ import Testing
       """
     ),
     ("a loaded chunk", #"local f = load("local node = ... node:sleep(0.001) return 'loaded'") eq(f(node), "loaded")"#),
-    ("tail calls and varargs", "local function f(n, ...) if n == 0 then wait() return ... end return f(n - 1, n, ...) end eq(select('#', f(50)), 50)"),
+    (
+      "tail calls and varargs",
+      "local function f(n, ...) if n == 0 then wait() return ... end return f(n - 1, n, ...) end eq(select('#', f(50)), 50)"
+    ),
   ])
   func `inside Lua's own constructs`(what: String, code: String) async throws {
     try await inNode("local function wait() node:sleep(0.001) end\n" + code)

@@ -33,7 +33,9 @@ import Testing
           session = function(node, conn) while true do \(ask) end end }
         """)
       try RawClient(try #require(await server.node.address)).close()
-      try await eventually("it is over") { try await server.lua("return node:heuristics().budget_kills == 1 and node:counts().connected == 0") == .boolean(true) }
+      try await eventually("it is over") {
+        try await server.lua("return node:heuristics().budget_kills == 1 and node:counts().connected == 0") == .boolean(true)
+      }
     }
   }
 

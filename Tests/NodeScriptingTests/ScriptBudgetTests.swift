@@ -12,7 +12,8 @@ import Testing
       #expect(joined != nil)
       let all = await failure { try await node.lua("return node:all(function() while true do pcall(error) end end)") }
       #expect(all != nil)
-      #expect(try await node.lua("local t = node:spawn(function() while true do end end) pcall(t.join, t) return t.status") == "failed")
+      #expect(
+        try await node.lua("local t = node:spawn(function() while true do end end) pcall(t.join, t) return t.status") == "failed")
       #expect(try await node.lua("node:sleep(0.001) return 'alive'") == "alive")
     }
   }

@@ -87,7 +87,8 @@ import Testing
         """
         return { args = { port = 80, greeting = { default = "hi", help = "said first" }, none = { type = "string" } },
           init = function(node, args) node.state.same = args == node.args end }
-        """) { $0.arguments["port"] = "81" }
+        """
+      ) { $0.arguments["port"] = "81" }
       #expect(try await node.lua("return node.args.port + 0 == 81 and node.args.greeting == 'hi'") == true)
       #expect(try await node.lua("return node.args.none") == .nil)
       #expect(try await node.lua("return node.state.same") == true)
@@ -158,7 +159,8 @@ import Testing
       let client = try await nodes.start("return { codec = function() return 'lines' end }")
       let error = try await client.lua("local _, e = node:connect(...) return e.kind .. ': ' .. e.message", server.at)
       #expect(error.text?.contains("handshake: ") == true)
-      #expect(error.text?.contains("the function must return a codec from require \"moonpeer.codec\", got string \"lines\"") == true)
+      #expect(
+        error.text?.contains("the function must return a codec from require \"moonpeer.codec\", got string \"lines\"") == true)
     }
   }
 

@@ -12,7 +12,8 @@ func makeNode(
   options.name = name
   change(&options)
   let node = try await ScriptedNode.load(
-    ScriptSource(name: "test.lua", text: text), options: options, environment: Backend.current.environment(logger: logger), directory: directory)
+    ScriptSource(name: "test.lua", text: text), options: options, environment: Backend.current.environment(logger: logger),
+    directory: directory)
   try await node.start()
   return node
 }

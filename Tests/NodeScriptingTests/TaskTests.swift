@@ -161,6 +161,7 @@ import Testing
       local alone = node:spawn(function() while true do end end)
       eventually(node, function() return node:heuristics().budget_kills >= 1 end)
       eq(alone.status, "failed") eq(kind_of(alone.join, alone), "budget")
-      """) { $0.configuration = [("script_time", .string("50ms"))] }
+      """
+    ) { $0.configuration = [("script_time", .string("50ms"))] }
   }
 }

@@ -102,7 +102,8 @@ import Testing
           end },
           parks = { every = "1ms", run = function(node) node:sleep("1ms") node.state.parked = true end },
         }
-        """, logger: recorder.logger) { $0.configuration = [("script_time", .string("20ms"))] }
+        """, logger: recorder.logger
+    ) { $0.configuration = [("script_time", .string("20ms"))] }
     let bad = recorder.lines(with: "bad tick")
     #expect(bad.count > 3)
     #expect(bad.first?.metadata["hook"] == "timer bad")

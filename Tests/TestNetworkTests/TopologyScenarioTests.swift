@@ -23,7 +23,8 @@ import Testing
     ("ring()", 2, "a ring needs at least 3 nodes, got 2"), ("line()", 1, "a line needs at least 2 nodes, got 1"),
     ("grid { width = 2, height = 2 }", 3, "a grid of 2 × 2 needs width × height nodes, got 3"),
     ("random { degree = 5, seed = 1 }", 4, "a degree of 5 is too high for 4 nodes"),
-    ("tree { branching = 0 }", 3, "branching must be at least 1"), ("grid { width = 2 }", 3, "network.grid: height must be an integer"),
+    ("tree { branching = 0 }", 3, "branching must be at least 1"),
+    ("grid { width = 2 }", 3, "network.grid: height must be an integer"),
     ("random { degre = 3 }", 3, "unknown option \"degre\"; did you mean \"degree\"?"),
   ])
   func `A topology that cannot be formed is refused with the reason`(topology: String, count: Int, reason: String) async throws {

@@ -10,7 +10,8 @@ enum EchoCase {
     [Parameters.Hooks.lua, .swift].map { hooks in
       Case(
         name: "echo-\(connections)-\(hooks)-\(loops == 1 ? "one-loop" : "two-loops")",
-        summary: "64-byte echo, \(connections) in flight, hooks in \(hooks), both nodes on \(loops == 1 ? "one loop" : "two loops")",
+        summary:
+          "64-byte echo, \(connections) in flight, hooks in \(hooks), both nodes on \(loops == 1 ? "one loop" : "two loops")",
         unit: .roundTrips,
         parameters: Parameters(hooks: hooks, size: 64, connections: connections, loops: loops),
         body: hooks == .lua ? lua : swift, rawloop: ["echo", "64", "\(connections)"])

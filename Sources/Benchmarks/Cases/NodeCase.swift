@@ -28,7 +28,9 @@ enum NodeCase {
     }
     """
 
-  private static func many(_ parameters: Parameters) async throws -> (seconds: Double, memory: Int, count: Int, kept: [ScriptedNode]) {
+  private static func many(_ parameters: Parameters) async throws -> (
+    seconds: Double, memory: Int, count: Int, kept: [ScriptedNode]
+  ) {
     let nodes = Nodes(parameters)
     var kept: [ScriptedNode] = []
     for _ in 0..<20 { kept.append(try await nodes.lua(script)) }

@@ -25,7 +25,8 @@ enum SendersCase {
     let sent = try await withThrowingTaskGroup(of: Int64.self) { tasks in
       for sender in senders {
         tasks.addTask {
-          try await sender.call("stream", [address, .integer(Int64(parameters.size)), .number(parameters.seconds)]).first?.int ?? 0
+          try await sender.call("stream", [address, .integer(Int64(parameters.size)), .number(parameters.seconds)]).first?.int
+            ?? 0
         }
       }
       return try await tasks.reduce(0, +)
@@ -33,6 +34,7 @@ enum SendersCase {
     try await until("every message") { try await receiver.call("count").first?.int == sent }
     let elapsed = Machine.seconds - start
     return Measurement(
-      value: Double(sent) * Double(parameters.size + 4) / elapsed, more: ["messages_per_s": Double(sent) / elapsed], checked: Int(sent))
+      value: Double(sent) * Double(parameters.size + 4) / elapsed, more: ["messages_per_s": Double(sent) / elapsed],
+      checked: Int(sent))
   }
 }

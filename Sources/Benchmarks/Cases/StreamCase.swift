@@ -39,66 +39,69 @@ enum StreamCase {
     }
     """
 
-  static let receiver = codecs + """
+  static let receiver =
+    codecs + """
 
-    local count = 0
-    return {
-      args = { codec = "length_prefixed" },
-      codec = function(node) return codecs[node.args.codec]() end,
-      process_message = function() count = count + 1 end,
-      calls = { count = function() return count end },
-    }
-    """
+      local count = 0
+      return {
+        args = { codec = "length_prefixed" },
+        codec = function(node) return codecs[node.args.codec]() end,
+        process_message = function() count = count + 1 end,
+        calls = { count = function() return count end },
+      }
+      """
 
   /// As the receiver, and looks at each message's number.
-  static let checker = codecs + """
+  static let checker =
+    codecs + """
 
-    local count, wrong = 0, 0
-    local unpack = string.unpack
-    return {
-      args = { codec = "length_prefixed" },
-      codec = function(node) return codecs[node.args.codec]() end,
-      process_message = function(_, _, message)
-        if unpack(">I4", message) ~= count then wrong = wrong + 1 end
-        count = count + 1
-      end,
-      calls = { count = function() return count end, wrong = function() return wrong end },
-    }
-    """
+      local count, wrong = 0, 0
+      local unpack = string.unpack
+      return {
+        args = { codec = "length_prefixed" },
+        codec = function(node) return codecs[node.args.codec]() end,
+        process_message = function(_, _, message)
+          if unpack(">I4", message) ~= count then wrong = wrong + 1 end
+          count = count + 1
+        end,
+        calls = { count = function() return count end, wrong = function() return wrong end },
+      }
+      """
 
-  static let sender = codecs + """
+  static let sender =
+    codecs + """
 
-    return {
-      args = { codec = "length_prefixed" },
-      codec = function(node) return codecs[node.args.codec]() end,
-      process_message = function() end,
-      calls = {
-        -- stream(address, size, seconds) → how many were sent
-        stream = function(node, address, size, seconds)
-          local conn = assert(node:connect(address))
-          local message, sent, stop = ("x"):rep(size), 0, node:now() + seconds
-          repeat
-            for _ = 1, 64 do conn:send(message) end
-            sent = sent + 64
-          until node:now() >= stop
-          conn:flush()
-          return sent
-        end,
-        -- burst(address, size, count)
-        burst = function(node, address, size, count)
-          local conn, message = assert(node:connect(address)), ("x"):rep(size)
-          for _ = 1, count do conn:send(message) end
-          conn:flush()
-        end,
-        -- numbered(address, size, count) sends messages that begin with their number
-        numbered = function(node, address, size, count)
-          local conn, rest = assert(node:connect(address)), ("x"):rep(size - 4)
-          for i = 0, count - 1 do conn:send(string.pack(">I4", i) .. rest) end
-          conn:flush()
-        end,
-      },
-    }
-    """
+      return {
+        args = { codec = "length_prefixed" },
+        codec = function(node) return codecs[node.args.codec]() end,
+        process_message = function() end,
+        calls = {
+          -- stream(address, size, seconds) → how many were sent
+          stream = function(node, address, size, seconds)
+            local conn = assert(node:connect(address))
+            local message, sent, stop = ("x"):rep(size), 0, node:now() + seconds
+            repeat
+              for _ = 1, 64 do conn:send(message) end
+              sent = sent + 64
+            until node:now() >= stop
+            conn:flush()
+            return sent
+          end,
+          -- burst(address, size, count)
+          burst = function(node, address, size, count)
+            local conn, message = assert(node:connect(address)), ("x"):rep(size)
+            for _ = 1, count do conn:send(message) end
+            conn:flush()
+          end,
+          -- numbered(address, size, count) sends messages that begin with their number
+          numbered = function(node, address, size, count)
+            local conn, rest = assert(node:connect(address)), ("x"):rep(size - 4)
+            for i = 0, count - 1 do conn:send(string.pack(">I4", i) .. rest) end
+            conn:flush()
+          end,
+        },
+      }
+      """
 
   static func lua(_ parameters: Parameters) async throws -> Measurement {
     let nodes = Nodes(parameters)
@@ -115,8 +118,10 @@ enum StreamCase {
     guard try await checker.call("wrong").first?.int == 0 else { throw BenchError("messages came out of order") }
 
     let start = Machine.seconds
-    let sent = try await sender.call(
-      "stream", [LuaValue("\(await receiver.node.address!)"), size, .number(parameters.seconds)]).first?.int ?? 0
+    let sent =
+      try await sender.call(
+        "stream", [LuaValue("\(await receiver.node.address!)"), size, .number(parameters.seconds)]
+      ).first?.int ?? 0
     try await until("every message") { try await receiver.call("count").first?.int == sent }
     let elapsed = Machine.seconds - start
     return Measurement(

@@ -32,7 +32,9 @@ enum ReplayCase: String, CaseIterable {
       case .echo: try await echo(messages, nodes, loop)
       }
     }
-    guard arrived == Int64(messages) else { throw BenchError("\(arrived.map(String.init) ?? "none") of \(messages) messages arrived") }
+    guard arrived == Int64(messages) else {
+      throw BenchError("\(arrived.map(String.init) ?? "none") of \(messages) messages arrived")
+    }
   }
 
   private func stream(_ messages: Int, _ codec: String, _ nodes: Nodes, _ loop: ReplayLoop) async throws -> Int64? {

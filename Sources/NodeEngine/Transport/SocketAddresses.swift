@@ -38,17 +38,22 @@ extension NodeError {
     switch number {
     case EADDRINUSE:
       if case .ip(_, port: 0) = address {
-        return made(.addressInUse, "cannot \(what) \(address): the system has no port left; there are too many sockets, or too many that closed just now")
+        return made(
+          .addressInUse,
+          "cannot \(what) \(address): the system has no port left; there are too many sockets, or too many that closed just now")
       }
-      return made(.addressInUse, "cannot \(what) \(address): the address is in use; choose another port (0 lets the system choose)")
+      return made(
+        .addressInUse, "cannot \(what) \(address): the address is in use; choose another port (0 lets the system choose)")
     case EADDRNOTAVAIL where what == "connect to":
       return made(
         .address,
-        "cannot connect to \(address): there is no address here to do it from; local_address must be one of this machine's, and its ports are not endless")
+        "cannot connect to \(address): there is no address here to do it from; local_address must be one of this machine's, and its ports are not endless"
+      )
     case EADDRNOTAVAIL:
       return made(
         .address,
-        "cannot \(what) \(address): this machine has no such address; use one of its own (ip address lists them), 127.0.0.1 for this machine alone, 0.0.0.0 or [::] for all")
+        "cannot \(what) \(address): this machine has no such address; use one of its own (ip address lists them), 127.0.0.1 for this machine alone, 0.0.0.0 or [::] for all"
+      )
     case EACCES, EPERM: return made(.address, "cannot \(what) \(address): permission denied; ports below 1024 need privileges")
     case ECONNREFUSED: return made(.refused, "cannot \(what) \(address): the connection was refused; nobody listens there")
     case ENOENT: return made(.refused, "cannot \(what) \(address): there is no such socket file or folder")

@@ -12,7 +12,8 @@ public final class SocketTransport: Transport {
   init(lingering: Lingering) { self.lingering = lingering }
 
   public func carried(byIOLoops count: Int) throws(NodeError) -> any Transport {
-    throw NodeError(code: .configuration, message: "io_loops: only sockets over epoll have I/O loops, and these are NIO's; leave it out")
+    throw NodeError(
+      code: .configuration, message: "io_loops: only sockets over epoll have I/O loops, and these are NIO's; leave it out")
   }
 
   private func loop(of scheduler: any Scheduler) -> any EventLoop {
@@ -88,7 +89,9 @@ public final class SocketTransport: Transport {
         .childChannelOption(.autoRead, value: false)
         .childChannelOption(.allowRemoteHalfClosure, value: true)
         .childChannelOption(.maxMessagesPerRead, value: 4)
-        .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 256 << 10))
+        .childChannelOption(
+          .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 256 << 10)
+        )
         .childChannelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(AcceptedHandler(shared.value))
@@ -98,7 +101,9 @@ public final class SocketTransport: Transport {
         bootstrap = bootstrap.serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
           .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
       }
-      if options.reusePort { bootstrap = bootstrap.serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1) }
+      if options.reusePort {
+        bootstrap = bootstrap.serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: 1)
+      }
       let bound: EventLoopFuture<any Channel>
       if case .unix(let path) = address {
         bound = bootstrap.withBoundSocket(try UnixSocketFile.bind(path))

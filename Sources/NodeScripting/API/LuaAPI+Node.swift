@@ -1,6 +1,8 @@
 extension LuaAPI {
   private static let dialOptions = [
-    option("timeout", "moonpeer.Duration", default: "connection_timeout", "For the TCP connect, and before it for the look-up of a name."),
+    option(
+      "timeout", "moonpeer.Duration", default: "connection_timeout",
+      "For the TCP connect, and before it for the look-up of a name."),
     option("local_address", "moonpeer.Address", "Where the dial comes from; port 0: any."),
     option("reuse_port", "boolean", default: "false", "Lets the local port be shared, with a listener say."),
   ]

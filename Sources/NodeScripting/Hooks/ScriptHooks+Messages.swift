@@ -1,5 +1,5 @@
-import LuaHost
 import Logging
+import LuaHost
 import NodeCore
 package import NodeEngine
 
@@ -127,7 +127,8 @@ extension ScriptHooks {
     }
     // The peer left while the script waited for more: its end, and no error of the script.
     if error.kind == "closed", side.connection.hasEnded {
-      return side.connection.disconnect(DisconnectReason(.eof, message: "the peer closed while \(error.hook ?? "a hook") was reading"))
+      return side.connection.disconnect(
+        DisconnectReason(.eof, message: "the peer closed while \(error.hook ?? "a hook") was reading"))
     }
     report(error)
     side.connection.disconnect(error.asReason)

@@ -93,7 +93,8 @@ extension HostConn {
 
   private static func wrongType(_ call: LuaCall, _ name: String) -> Int32 {
     call.raise(
-      "usage", "conn:\(name): the message must be a string of bytes, got \(call.typeName(2)); encode it, "
+      "usage",
+      "conn:\(name): the message must be a string of bytes, got \(call.typeName(2)); encode it, "
         + "or give the script a codec that does (codec.map, codec.packed)")
   }
 

@@ -23,7 +23,10 @@ enum HostNode {
   /// An address argument, or the error text that says what is wrong with it.
   static func address(_ call: LuaCall, _ index: Int32) -> Result<PeerAddress, ScriptError> {
     guard let text = call.string(index) else {
-      return .failure(ScriptError(code: .script, kind: "address", message: "an address such as \"127.0.0.1:4000\" is expected, got \(call.typeName(index))"))
+      return .failure(
+        ScriptError(
+          code: .script, kind: "address",
+          message: "an address such as \"127.0.0.1:4000\" is expected, got \(call.typeName(index))"))
     }
     do {
       return .success(try PeerAddress(parsing: text))
@@ -234,6 +237,8 @@ extension LuaPack {
 
 extension Heuristics {
   package var asLuaValue: LuaValue {
-    .table(LuaTable(fields: Self.names.map { LuaField(key: LuaValue.string(LuaString($0)), value: .integer(Int64(clamping: self[$0]))) }))
+    .table(
+      LuaTable(
+        fields: Self.names.map { LuaField(key: LuaValue.string(LuaString($0)), value: .integer(Int64(clamping: self[$0]))) }))
   }
 }

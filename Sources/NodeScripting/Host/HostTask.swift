@@ -144,11 +144,13 @@ extension ScriptRuntime {
       isFinished = false
     }
     for watcher in watchers {
-      run(watcher, .task, arguments: { pack in
-        pack.boolean(isFinished)
-        if let budget { return pack.error(budget) }
-        for value in values { pack.ref(value) }
-      }, completion: nil)
+      run(
+        watcher, .task,
+        arguments: { pack in
+          pack.boolean(isFinished)
+          if let budget { return pack.error(budget) }
+          for value in values { pack.ref(value) }
+        }, completion: nil)
       vm.release(watcher)
     }
     values.forEach { vm.release($0) }

@@ -16,7 +16,8 @@ enum HostText {
       } else if let seconds = call.number(1) {
         value = try DurationText.parse(seconds: seconds)
       } else {
-        return call.raise("usage", "\(what): a duration is seconds as a number or text such as \"250ms\", got \(call.typeName(1))")
+        return call.raise(
+          "usage", "\(what): a duration is seconds as a number or text such as \"250ms\", got \(call.typeName(1))")
       }
       let (seconds, attoseconds) = value.components
       return call.returns { $0.number(Double(seconds) + Double(attoseconds) / 1e18) }
@@ -35,7 +36,8 @@ enum HostText {
         return call.returns { $0.integer(Int64(bytes)) }
       }
       guard let bytes = call.integer(1) else {
-        return call.raise("usage", "\(what): a size is a whole number of bytes or text such as \"64KiB\", got \(call.typeName(1))")
+        return call.raise(
+          "usage", "\(what): a size is a whole number of bytes or text such as \"64KiB\", got \(call.typeName(1))")
       }
       guard bytes >= 0 else { return call.raise("usage", "\(what): a size cannot be negative, got \(bytes)") }
       return call.returns { $0.integer(bytes) }

@@ -67,7 +67,8 @@ package final class ScriptRuntime {
   /// No mistake of the script's, which has not run yet.
   static func tooLittle(_ limits: LuaLimits) -> ScriptError {
     ScriptError(
-      code: .configuration, message: "script_memory of \(limits.memory) bytes is too small for Lua, what comes with Moonpeer and the script")
+      code: .configuration,
+      message: "script_memory of \(limits.memory) bytes is too small for Lua, what comes with Moonpeer and the script")
   }
 
   deinit {

@@ -82,7 +82,10 @@ final class Door: Sendable {
 /// Bytes as they go over the wire, with the default framing.
 func frame(_ message: [UInt8]) -> [UInt8] {
   let count = UInt32(message.count)
-  return [UInt8(truncatingIfNeeded: count >> 24), UInt8(truncatingIfNeeded: count >> 16), UInt8(truncatingIfNeeded: count >> 8), UInt8(truncatingIfNeeded: count)]
+  return [
+    UInt8(truncatingIfNeeded: count >> 24), UInt8(truncatingIfNeeded: count >> 16), UInt8(truncatingIfNeeded: count >> 8),
+    UInt8(truncatingIfNeeded: count),
+  ]
     + message
 }
 

@@ -21,7 +21,9 @@ struct TestNode<Logic: Sendable>: Sendable {
     var quiet = Logger(label: "test")
     quiet.logLevel = .critical
     let made = Mutex<LoopBound<LocalNode>?>(nil)
-    node = try Node(configuration: configuration, environment: environment ?? Backend.current.environment(logger: logger ?? quiet)) { local in
+    node = try Node(
+      configuration: configuration, environment: environment ?? Backend.current.environment(logger: logger ?? quiet)
+    ) { local in
       made.withLock { $0 = LoopBound(local) }
       return SwiftHooks(logic, node: local)
     }

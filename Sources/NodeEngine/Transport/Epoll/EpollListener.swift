@@ -23,7 +23,8 @@ final class EpollListener: EpollSource, Listener {
   /// No descriptors left, say: without a pause this would spin.
   private static let pauseAfterError = Duration.milliseconds(100)
 
-  private init(_ loop: EpollLoop, _ descriptor: Int32, _ wish: PeerAddress, _ delegate: any ListenerDelegate, _ ioLoops: IOLoops?) {
+  private init(_ loop: EpollLoop, _ descriptor: Int32, _ wish: PeerAddress, _ delegate: any ListenerDelegate, _ ioLoops: IOLoops?)
+  {
     self.ioLoops = ioLoops
     self.wish = wish
     self.delegate = delegate

@@ -24,7 +24,9 @@ struct IOLoops: Sendable {
       return (0..<count).map { _ in
         let place = made.turn % ring
         made.turn += 1
-        while made.loops.count <= place { made.loops.append(IOLoop(EpollLoop(name: "moonpeer-io-\(made.loops.count + 1)", lingering: .shared))) }
+        while made.loops.count <= place {
+          made.loops.append(IOLoop(EpollLoop(name: "moonpeer-io-\(made.loops.count + 1)", lingering: .shared)))
+        }
         return made.loops[place]
       }
     }
