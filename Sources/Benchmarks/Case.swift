@@ -12,11 +12,12 @@ struct Case: Sendable {
     case microseconds = "µs"
     case milliseconds = "ms"
     case memory = "bytes"
+    case ratio = "×"
 
     var isRate: Bool {
       switch self {
       case .messages, .roundTrips, .bytes, .connections: true
-      case .microseconds, .milliseconds, .memory: false
+      case .microseconds, .milliseconds, .memory, .ratio: false
       }
     }
   }
@@ -32,7 +33,7 @@ struct Case: Sendable {
 
   static let all: [Case] =
     StreamCase.cases + EchoCase.cases + SendersCase.cases + ConnectCase.cases + AcceptCase.cases + IdleCase.cases
-    + NodeCase.cases + ChainCase.cases
+    + NodeCase.cases + ChainCase.cases + ScaleCase.cases
 
   static func named(_ name: String) -> Case? { all.first { $0.name == name } }
 }

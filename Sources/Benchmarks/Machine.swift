@@ -1,4 +1,5 @@
 import Foundation
+import NodeEngine
 
 /// What the figures were taken on, and what this process has used.
 enum Machine {
@@ -46,11 +47,13 @@ enum Machine {
   }
 
   /// As many descriptors as are allowed; how many that is.
-  static func raiseDescriptorLimit() -> Int {
-    var limit = rlimit()
-    getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    limit.rlim_cur = limit.rlim_max
-    setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    return Int(clamping: limit.rlim_cur)
+  @discardableResult
+  static func raiseDescriptorLimit() -> Int { DescriptorLimit.raise().current }
+
+  /// Whether this process, and the one that dials it, may have so many; where not, says so on standard error.
+  static func hasDescriptors(_ count: Int, for what: String) -> Bool {
+    guard let shortage = DescriptorLimit.raise().shortage(of: count) else { return true }
+    FileHandle.standardError.write(Data("moonpeer-bench: \(what): \(shortage)\n".utf8))
+    return false
   }
 }

@@ -37,6 +37,7 @@ struct Table {
     if unit == .memory {
       return value >= 1_048_576 ? String(format: "%.1f MiB", value / 1_048_576) : String(format: "%.1f KiB", value / 1024)
     }
+    if unit == .ratio { return String(format: "%.2f", value) }
     switch value {
     case 1e9...: return String(format: "%.2f G", value / 1e9)
     case 1e6...: return String(format: "%.2f M", value / 1e6)

@@ -11,7 +11,7 @@ enum ConnectCase {
       parameters: Parameters(loops: 1), body: body, rawloop: ["connect", "10000"])
   ]
 
-  private static let script = """
+  static let script = """
     return {
       on_connect = function() end,
       on_disconnect = function() end,

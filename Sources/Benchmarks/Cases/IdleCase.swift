@@ -30,6 +30,13 @@ enum IdleCase {
     }
     """
 
+  /// So many connections, or as many as there are descriptors for, in words on standard error.
+  private static func fitting(_ wish: Int) -> Int {
+    let spare = 400
+    if Machine.hasDescriptors(wish + spare, for: "idle-\(wish) holds fewer connections") { return wish }
+    return min(wish, Machine.raiseDescriptorLimit() - spare)
+  }
+
   static func body(_ parameters: Parameters) async throws -> Measurement {
     let nodes = Nodes(parameters)
     let server = try await nodes.lua(script)
@@ -41,8 +48,7 @@ enum IdleCase {
     _ = try await server.call("messages")
     let before = Machine.memory
 
-    let room = Machine.raiseDescriptorLimit() - 400
-    let count = min(parameters.connections / parameters.divisor, room)
+    let count = fitting(parameters.connections / parameters.divisor)
     let streamed = parameters.size > 100_000 ? parameters.size : 0
     let dialer = try DialerProcess(port: port, count: count, bytes: streamed)
     defer { dialer.end() }
