@@ -33,6 +33,23 @@ import Testing
     #expect(clientRun.errors.contains("why=shutdown"), "\(clientRun)")
   }
 
+  @Test func `the limit of open files is raised as far as allowed, and where that is too little it is said`() async throws {
+    let folder = try Folder(["life.lua": Scripts.life])
+    func errors(_ most: Int) async throws -> String {
+      let limited = ["-c", "ulimit -Sn 100 && ulimit -Hn 300 && exec \"$@\"", "sh", Program.moonpeer]
+      let program = try Program(limited + ["run", "life.lua", "--max-connections", "\(most)"], program: "sh", in: folder)
+      _ = try await program.outputLine(" listens on ")
+      program.signal(SIGINT)
+      let run = try await program.finish()
+      #expect(run.status == 0, "\(run)")
+      return run.errors
+    }
+    let text = try await errors(1000)
+    #expect(text.contains("up to 1065 open files may be needed, and the system allows this process 300;"), "\(text)")
+    #expect(text.contains("ulimit -n 1065"), "\(text)")
+    #expect(try await !errors(200).contains("open files"))
+  }
+
   @Test func `without descriptors left a node waits, says so now and then, and goes on`() async throws {
     let folder = try Folder([
       "full.lua": """

@@ -66,6 +66,9 @@ struct RunCommand: AsyncParsableCommand {
     // The plan only looks at the scripts: what their top level logs is logged when they are loaded.
     let quiet = Logger(label: "moonpeer") { _ in SwiftLogNoOpLogHandler() }
     let plan = try await RunPlan(self, environment: .sockets(logger: quiet))
+    if let shortage = DescriptorLimit.raise().shortage(of: plan.descriptors) {
+      logger.warning("\(shortage), or a smaller --max-connections")
+    }
     let fleet = try await NodeFleet.load(plan, schedule: RetrySchedule(attempts: connectAttempts), logger: logger)
     // The group's own log would say the same once more, in other words.
     let group = ServiceGroup(

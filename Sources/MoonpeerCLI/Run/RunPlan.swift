@@ -11,6 +11,8 @@ struct RunPlan: Sendable {
 
   private(set) var nodes: [Planned] = []
   let peers: [PeerAddress]
+  /// How many descriptors the nodes may come to hold.
+  private(set) var descriptors = 0
 
   /// - Throws: everything that can be refused without a network: a missing file, a script with mistakes, a wrong option.
   init(_ command: RunCommand, environment: NodeEnvironment) async throws(CommandFailure) {
@@ -47,7 +49,9 @@ struct RunPlan: Sendable {
         nodes.append(Planned(source: script.source, options: mine))
       }
     }
-    try refuseSharedAddresses(loaded.map(\.declaration), settings, perScript: command.count)
+    let configurations = loaded.map { Self.configuration($0.declaration, settings) }
+    try refuseSharedAddresses(configurations, perScript: command.count)
+    descriptors = Self.descriptors(configurations, perScript: command.count)
   }
 
   static let mostNodes = 100_000
@@ -73,16 +77,30 @@ struct RunPlan: Sendable {
     return declaration.name ?? NodeNames.base(ofPath: source.path)
   }
 
+  /// What the nodes of a script will run with.
+  private static func configuration(
+    _ declaration: ScriptDeclaration, _ settings: [ConfigurationOptions.Setting]
+  ) -> NodeConfiguration {
+    var configuration = NodeConfiguration()
+    // Both were found to be in order before.
+    for (key, value) in declaration.configuration { try? configuration.set(key, to: value) }
+    for (key, value) in settings { try? configuration.set(key, to: value) }
+    return configuration
+  }
+
+  /// Where every node has as many connections as it may.
+  private static func descriptors(_ configurations: [NodeConfiguration], perScript: Int) -> Int {
+    // The program's own: files, loops, log.
+    configurations.reduce(64) { sum, one in
+      let each = min(one.maxConnections, 1 << 32) + one.listen.count + 2 * one.ioLoops
+      return sum + each * perScript
+    }
+  }
+
   /// Only one node can listen on a fixed port or a Unix socket, unless they agree to share it.
-  private func refuseSharedAddresses(
-    _ declarations: [ScriptDeclaration], _ settings: [ConfigurationOptions.Setting], perScript: Int
-  ) throws(CommandFailure) {
+  private func refuseSharedAddresses(_ configurations: [NodeConfiguration], perScript: Int) throws(CommandFailure) {
     var owners: [PeerAddress: Int] = [:]
-    for declaration in declarations {
-      var configuration = NodeConfiguration()
-      // Both were found to be in order before.
-      for (key, value) in declaration.configuration { try? configuration.set(key, to: value) }
-      for (key, value) in settings { try? configuration.set(key, to: value) }
+    for configuration in configurations {
       for address in configuration.listen where address.port != 0 {
         if configuration.reusePort, address.port != nil { continue }
         owners[address, default: 0] += perScript
@@ -90,7 +108,7 @@ struct RunPlan: Sendable {
     }
     for (address, count) in owners.sorted(by: { "\($0.key)" < "\($1.key)" }) where count > 1 {
       let share = address.port == nil ? "" : ", or let them share it with --reuse-port"
-      let own = declarations.count == 1 ? "" : ", or say in each script's config where it listens"
+      let own = configurations.count == 1 ? "" : ", or say in each script's config where it listens"
       throw CommandFailure(
         .usage,
         "\(count) nodes cannot all listen on \(address); leave --listen out or give port 0, so that each gets a port of its own\(share)\(own)"
