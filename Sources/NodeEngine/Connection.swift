@@ -124,6 +124,7 @@ public final class Connection {
     set {
       if let problem = newValue?.problem { preconditionFailure(problem) }
       inbound.framing = newValue
+      relayed?.cut(by: newValue, unused: inbound.count)
       plainRoom = 0
     }
   }

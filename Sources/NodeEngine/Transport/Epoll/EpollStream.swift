@@ -82,7 +82,9 @@ final class EpollStream: EpollSource, ByteStream {
       } else {
         switch errno {
         case EINTR: continue
-        case EAGAIN: mayRead = false
+        case EAGAIN:
+          mayRead = false
+          relay?.streamRanDry()
         case let error: fail(error, "recv", .read)
         }
         return

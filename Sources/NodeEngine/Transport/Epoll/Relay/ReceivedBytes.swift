@@ -13,16 +13,24 @@ final class ReceivedBytes: @unchecked Sendable {
   private static let copiedAtMost = 32 << 10
 
   /// The bytes that a loop has just read into its buffer. Much of it is not copied: the loop goes on with another buffer.
-  init(_ bytes: UnsafeRawBufferPointer, readBy loop: EpollLoop) {
-    isReadBuffer = bytes.count > Self.copiedAtMost
-    if isReadBuffer {
-      memory = loop.takeReadBuffer()
-      view = UnsafeRawBufferPointer(start: memory + (bytes.baseAddress! - UnsafeRawPointer(memory)), count: bytes.count)
+  convenience init(_ bytes: UnsafeRawBufferPointer, readBy loop: EpollLoop) {
+    if bytes.count > Self.copiedAtMost {
+      self.init(memory: loop.takeReadBuffer(), isReadBuffer: true, view: bytes)
     } else {
-      memory = malloc(max(1, bytes.count))!
-      if let start = bytes.baseAddress { memcpy(memory, start, bytes.count) }
-      view = UnsafeRawBufferPointer(start: memory, count: bytes.count)
+      self.init(copying: bytes)
     }
+  }
+
+  convenience init(copying bytes: UnsafeRawBufferPointer) {
+    let memory = malloc(max(1, bytes.count))!
+    if let start = bytes.baseAddress { memcpy(memory, start, bytes.count) }
+    self.init(memory: memory, isReadBuffer: false, view: UnsafeRawBufferPointer(start: memory, count: bytes.count))
+  }
+
+  private init(memory: UnsafeMutableRawPointer, isReadBuffer: Bool, view: UnsafeRawBufferPointer) {
+    self.memory = memory
+    self.isReadBuffer = isReadBuffer
+    self.view = view
   }
 
   deinit { isReadBuffer ? ReadBuffers.shared.give(back: memory) : free(memory) }

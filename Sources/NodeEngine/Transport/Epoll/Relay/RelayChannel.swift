@@ -46,10 +46,11 @@ final class RelayChannel: Sendable {
 
   // How far the I/O loop may read ahead
 
-  /// So many bytes more are handed over; true where reading has to stop.
-  func handOver(_ count: Int) -> Bool {
-    unhandled.wrappingAdd(count, ordering: .sequentiallyConsistent).newValue >= Self.readAhead
-  }
+  /// So many bytes more are handed over.
+  func handOver(_ count: Int) { unhandled.wrappingAdd(count, ordering: .sequentiallyConsistent) }
+
+  /// Reading has to stop.
+  var isFull: Bool { unhandled.load(ordering: .sequentiallyConsistent) >= Self.readAhead }
 
   /// Reading has stopped; true where it may go on already.
   ///

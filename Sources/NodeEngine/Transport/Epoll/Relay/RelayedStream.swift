@@ -21,6 +21,9 @@ final class RelayedStream: ByteStream, @unchecked Sendable {
   private var isWriting = false
   /// Handed over, and not handled yet because nobody reads.
   private var received: Deque<ReceivedBytes> = []
+  /// The connection has received so many bytes.
+  private var handedOut: UInt64 = 0
+  private var isCut = false
   private var isReading = false
   private var hasStarted = false
   private var isHandingOut = false
@@ -63,6 +66,15 @@ final class RelayedStream: ByteStream, @unchecked Sendable {
       })
   }
 
+  /// Lets the I/O loop cut frames, from behind what the connection has received and used up; nil: none any more.
+  func cut(by framing: Framing?, unused: Int) {
+    guard !isDead, framing != nil || isCut else { return }
+    isCut = framing != nil
+    // What is left over may end anywhere.
+    let framing = unused == 0 ? framing : nil
+    relay.post { [handedOut] in $0.cut(by: framing, from: handedOut) }
+  }
+
   func takeMail() {
     let mail = channel.take()
     guard !isDead else { return }
@@ -80,6 +92,7 @@ final class RelayedStream: ByteStream, @unchecked Sendable {
     guard !isHandingOut, !isDead else { return }
     isHandingOut = true
     while isReading, let bytes = received.popFirst() {
+      handedOut &+= UInt64(bytes.view.count)
       delegate?.streamReceived(bytes.view)
       if channel.handled(bytes.view.count), !isDead { relay.post { $0.startReading() } }
     }

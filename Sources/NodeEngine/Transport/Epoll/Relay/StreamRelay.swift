@@ -12,6 +12,9 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
   /// The node's half; nil once it wants to hear no more.
   private var far: RelayedStream?
   private var writing: OutboundBuffer?
+  private var cutter = FrameCutter()
+  /// All that was read so far, in bytes.
+  private var received: UInt64 = 0
 
   init(_ stream: EpollStream, _ channel: RelayChannel) {
     self.stream = stream
@@ -36,6 +39,11 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
   }
 
   func startReading() { stream.setReading(true) }
+
+  /// Frames begin at this place of the stream. Where more was read before that was known, the node's loop goes on to cut.
+  func cut(by framing: Framing?, from place: UInt64) {
+    cutter.begin(place == received ? framing : nil) { hand($0) }
+  }
 
   func write(_ buffer: OutboundBuffer) {
     writing = buffer
@@ -62,15 +70,28 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
 
   func streamReceived(_ bytes: UnsafeRawBufferPointer) {
     guard far != nil else { return }
-    let piece = ReceivedBytes(bytes, readBy: stream.loop)
-    let isEnough = channel.handOver(bytes.count)
-    tell { $0.received.append(piece) }
-    guard isEnough else { return }
+    received &+= UInt64(bytes.count)
+    // Less than was asked for: that was all for now.
+    cutter.take(bytes, isLast: bytes.count < EpollLoop.readSize) { hand($0) }
+    guard channel.isFull else { return }
     stream.setReading(false)
     if channel.pause() { stream.setReading(true) }
   }
 
-  func streamEnded() { tell { $0.hasEnded = true } }
+  private func hand(_ cut: FrameCutter.Cut) {
+    let bytes: ReceivedBytes
+    switch cut {
+    case .inPlace(let view): bytes = ReceivedBytes(view, readBy: stream.loop)
+    case .own(let own): bytes = own
+    }
+    channel.handOver(bytes.view.count)
+    tell { $0.received.append(bytes) }
+  }
+
+  func streamEnded() {
+    streamRanDry()
+    tell { $0.hasEnded = true }
+  }
 
   func streamWrote() {
     guard let buffer = writing else { return }
@@ -81,11 +102,15 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
   }
 
   func streamFailed(_ reason: DisconnectReason) {
+    streamRanDry()
     tell { $0.failure = reason }
     far = nil
   }
 
   // From the stream
+
+  /// Nothing more is there to be read for now.
+  func streamRanDry() { cutter.flush { hand($0) } }
 
   /// The kernel has taken some of a write.
   func noteUnwritten() { channel.unwritten.store(stream.unwritten, ordering: .relaxed) }
