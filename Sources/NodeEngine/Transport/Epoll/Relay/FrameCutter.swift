@@ -33,6 +33,8 @@ struct FrameCutter: ~Copyable {
     self.framing = framing.flatMap { $0.saysLength ? $0 : nil }
   }
 
+  /// What is given in place takes its memory along: it is the last thing that is looked at.
+  ///
   /// - Parameter isLast: nothing more is there to be read for now.
   mutating func take(_ bytes: UnsafeRawBufferPointer, isLast: Bool, _ give: (Cut) -> Void) {
     guard let framing else { return give(.inPlace(bytes)) }
@@ -64,8 +66,9 @@ struct FrameCutter: ~Copyable {
       missing = needed - left
       return giveInPlace(bytes[first...], give)
     }
-    giveInPlace(bytes[first..<next], give)
+    // Before the rest is given: with it goes the memory, and another loop may have let go of it by now.
     front.append(UnsafeRawBufferPointer(rebasing: bytes[next...]))
+    giveInPlace(bytes[first..<next], give)
     if isLast { flush(give) }
   }
 
