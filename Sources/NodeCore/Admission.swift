@@ -19,7 +19,8 @@ package struct Admission: Sendable {
     }
   }
 
-  package let limits: Limits
+  /// May change at any time: what there is stays.
+  package var limits: Limits
   package private(set) var isShuttingDown = false
   /// Where the node listens: what a dial must not reach.
   package var listening: [PeerAddress] = []

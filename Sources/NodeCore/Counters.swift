@@ -55,10 +55,12 @@ public struct Heuristics: Sendable, Equatable {
   public var scriptErrors: UInt64 = 0
   /// Runs ended because they were over `script_time` or `script_memory`.
   public var budgetKills: UInt64 = 0
-  /// Reloads that took effect; always 0 in this version.
+  /// Reloads that took effect.
   public var reloads: UInt64 = 0
-  /// Reloads that were refused or rolled back; always 0 in this version.
+  /// Reloads that changed nothing: refused, or given up before they took effect.
   public var failedReloads: UInt64 = 0
+  /// Reloads that took effect and were rolled back.
+  public var rolledBack: UInt64 = 0
 
   public init() {}
 
@@ -82,7 +84,8 @@ public struct Heuristics: Sendable, Equatable {
       ("script_errors", "errors raised by the script and not caught", \.scriptErrors),
       ("budget_kills", "runs ended for script_time or script_memory", \.budgetKills),
       ("reloads", "reloads that took effect", \.reloads),
-      ("failed_reloads", "reloads that were refused or rolled back", \.failedReloads),
+      ("failed_reloads", "reloads that were given up before they took effect", \.failedReloads),
+      ("rolled_back", "reloads that took effect and were rolled back", \.rolledBack),
     ]
   }
 

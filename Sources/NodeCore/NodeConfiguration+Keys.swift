@@ -12,6 +12,8 @@ public struct ConfigurationKey: Sendable {
   }
   /// What 0 means.
   public enum Zero: Sendable { case refused, none, allowed }
+  /// What a reload does with another value: sets it, or only warns that it needs a restart.
+  public enum Change: Sendable { case atOnce, restart }
 
   /// Its name in scripts, such as `max_connections`.
   public let name: String
@@ -23,8 +25,25 @@ public struct ConfigurationKey: Sendable {
   public let help: String
   /// What 0 means for it.
   public let zero: Zero
+  /// When another value takes effect on a running node.
+  public let change: Change
   let assign: @Sendable (inout NodeConfiguration, ConfigurationValue) throws -> Void
   let read: @Sendable (NodeConfiguration) -> ConfigurationValue?
+
+  init(
+    name: String, kind: Kind, defaultText: String, help: String, zero: Zero, change: Change = .atOnce,
+    assign: @escaping @Sendable (inout NodeConfiguration, ConfigurationValue) throws -> Void,
+    read: @escaping @Sendable (NodeConfiguration) -> ConfigurationValue?
+  ) {
+    self.name = name
+    self.kind = kind
+    self.defaultText = defaultText
+    self.help = help
+    self.zero = zero
+    self.change = change
+    self.assign = assign
+    self.read = read
+  }
 
   /// What a configuration has for this key: durations in seconds, sizes in bytes; nil where it is not set.
   public func value(of configuration: NodeConfiguration) -> ConfigurationValue? { read(configuration) }
@@ -49,16 +68,18 @@ extension NodeConfiguration {
   public static let keys: [ConfigurationKey] = [
     ConfigurationKey(
       name: "name", kind: .text, defaultText: "a sequential number", help: "the node's name in logs and metrics", zero: .allowed,
+      change: .restart,
       assign: { configuration, value in configuration.name = try text(value, "name") },
       read: { $0.name.map { .string($0) } }),
     ConfigurationKey(
       name: "listen", kind: .addresses, defaultText: "127.0.0.1:0",
-      help: "where the node listens: an address, a list of them, or \"none\"", zero: .allowed,
+      help: "where the node listens: an address, a list of them, or \"none\"", zero: .allowed, change: .restart,
       assign: { configuration, value in configuration.listen = try addresses(value) },
       read: { .list($0.listen.map { "\($0)" }) }),
-    count("listener_backlog", \.listenerBacklog, "128", "connections the kernel may hold for the listener"),
+    count("listener_backlog", \.listenerBacklog, "128", "connections the kernel may hold for the listener", change: .restart),
     ConfigurationKey(
       name: "reuse_port", kind: .boolean, defaultText: "false", help: "let several live listeners share one port", zero: .allowed,
+      change: .restart,
       assign: { configuration, value in configuration.reusePort = try boolean(value, "reuse_port") },
       read: { .boolean($0.reusePort) }),
     count("max_connections", \.maxConnections, "100", "connections, pending ones included"),
@@ -97,9 +118,13 @@ extension NodeConfiguration {
       read: { $0.maxReadBuffer.map { .integer(Int64($0)) } }),
     count(
       "io_loops", \.ioLoops, "0", "threads that read and write the sockets for the node's own; 0: that does it itself",
-      zero: .allowed),
+      zero: .allowed, change: .restart),
     size("script_memory", \.scriptMemory, "64MiB", "memory of the node's script", zero: .none),
     duration("script_time", \.scriptTime, "1s", "of one uninterrupted run of script code", zero: .none),
+    duration("reload_timeout", \.reloadTimeout, "5s", "for running hooks to end before a reload is given up"),
+    duration("probation", \.probation, "10s", "in which the code of a reload is watched and may be rolled back", zero: .none),
+    count("probation_hooks", \.probationHooks, "100", "hooks after which the watching ends, if that comes first"),
+    count("probation_failures", \.probationFailures, "0", "failures in that time that roll nothing back yet", zero: .allowed),
   ]
 
   /// Sets a key by its name.
@@ -121,10 +146,11 @@ extension NodeConfiguration {
   // How the kinds are read.
 
   private static func count(
-    _ name: String, _ path: Path<Int>, _ text: String, _ help: String, zero: ConfigurationKey.Zero = .refused
+    _ name: String, _ path: Path<Int>, _ text: String, _ help: String, zero: ConfigurationKey.Zero = .refused,
+    change: ConfigurationKey.Change = .atOnce
   ) -> ConfigurationKey {
     ConfigurationKey(
-      name: name, kind: .count, defaultText: text, help: help, zero: zero,
+      name: name, kind: .count, defaultText: text, help: help, zero: zero, change: change,
       assign: { configuration, value in configuration[keyPath: path] = try whole(value, name) },
       read: { .integer(Int64($0[keyPath: path])) })
   }

@@ -53,6 +53,15 @@ public struct NodeConfiguration: Sendable, Equatable {
   /// Of one uninterrupted run; zero: no limit.
   public var scriptTime: Duration = .seconds(1)
 
+  /// For running hooks to end before a reload is given up; more than zero.
+  public var reloadTimeout: Duration = .seconds(5)
+  /// How long the code of a reload is watched; zero: not at all.
+  public var probation: Duration = .seconds(10)
+  /// After so many hooks the watching ends, if that comes first.
+  public var probationHooks = 100
+  /// Failures in that time that are put up with; one more, and the old code comes back.
+  public var probationFailures = 0
+
   /// The defaults.
   public init() {}
 

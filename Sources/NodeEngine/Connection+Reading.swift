@@ -66,7 +66,7 @@ extension Connection {
       reader(isOver ? .ended : .more)
       if isOver { break }
     }
-    if phase == .live, !isHeld, !isReadingPaused, !isStream, reader == nil, node.dispatchesMessages,
+    if phase == .live, !isHeld, !isReadingPaused, !isStream, reader == nil, dispatchesMessages,
       inbound.count >= inbound.wanted || inbound.isEnded, inbound.count > 0
     {
       node.hooks.receive(self)
@@ -75,7 +75,7 @@ extension Connection {
     guard phase != .gone else { return inbound.removeAll() }
     if inbound.isEnded { finishEnd() }
     // One that can never arrive whole would stall the connection without a word.
-    if phase == .live, !isHeld, !isStream, reader == nil, node.dispatchesMessages, inbound.wanted > readLimit {
+    if phase == .live, !isHeld, !isStream, reader == nil, dispatchesMessages, inbound.wanted > readLimit {
       failDecoding("a message of at least \(inbound.wanted) bytes is over max_read_buffer (\(readLimit))")
     }
     updateReading()
@@ -91,7 +91,7 @@ extension Connection {
   /// The peer has closed its side: what it sent is handled first, then the connection ends.
   private func finishEnd() {
     guard phase == .live, !isHeld, !isReadingPaused else { return }
-    if node.dispatchesMessages, !isStream {
+    if dispatchesMessages, !isStream {
       disconnect(DisconnectReason(.eof))
     } else if inbound.count == 0 || inbound.count < inbound.wanted {
       // A session or a stream's owner that still has bytes to take ends it by itself, or the idle time-out does.

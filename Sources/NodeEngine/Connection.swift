@@ -63,6 +63,8 @@ public final class Connection {
   /// Whether ``pauseReading()`` is in force.
   @exclusivity(unchecked) public internal(set) var isReadingPaused = false
   var isPumping = false
+  /// Messages are handed to the hooks, and not read by a conversation. Set when the connection comes up.
+  package var dispatchesMessages = false
 
   // Writing. Touched with every message, on the loop only: the checks of exclusive access would cost more than the work.
   @exclusivity(unchecked) var outgoing = Bytes()

@@ -62,6 +62,12 @@ public final class Inbound {
     }
   }
 
+  /// Others look at what is left from now on: nothing is known of it.
+  func startOver() {
+    wanted = 1
+    searched = 0
+  }
+
   /// Do not wake me before `total` bytes are there.
   public func expect(_ total: Int) { wanted = total }
 

@@ -9,7 +9,6 @@ extension LocalNode {
       return completion(.failure(NodeError(code: .configuration, message: "the node \(name) was started already")))
     }
     phase = .starting
-    dispatchesMessages = hooks.declared.contains(.messages) && !hooks.declared.contains(.session)
     hooks.start(self) { [self] result in
       guard phase == .starting else { return completion(.failure(shutdownError)) }
       switch result {

@@ -36,6 +36,7 @@ extension LocalNode {
     do throws(NodeError) {
       guard connection.isStreamAlive else { throw .closed(connection.address) }
       if !connection.isStream {
+        connection.dispatchesMessages = hooks.declared.handsOutMessages
         let framing = try hooks.framing(for: connection)
         if let problem = framing.problem { throw NodeError(code: .configuration, message: problem) }
         connection.framing = framing
@@ -71,9 +72,8 @@ extension LocalNode {
     for timer in connection.timers { timer.cancel() }
     connection.timers = []
     logger.debug("set-up failed: \(error)", metadata: ["peer": "\(connection.address)"])
-    if hooks.declared.contains(.handshake), !connection.isStream {
-      hooks.cancel(.handshake, connection, because: error)
-    }
+    // Also where there is no such hook any more: the code may have been replaced since the handshake began.
+    if !connection.isStream { hooks.cancel(.handshake, connection, because: error) }
     ended += connection.statistics
     connection.flushNow()
     connection.wakeAll()

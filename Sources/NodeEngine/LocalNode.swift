@@ -13,7 +13,7 @@ public final class LocalNode {
   /// A number of its own within the process.
   public let id: UInt64
   /// As validated: with its clamps applied.
-  public let configuration: NodeConfiguration
+  public internal(set) var configuration: NodeConfiguration
   /// Carries the node's name.
   public let logger: Logger
   /// Time and order on its loop.
@@ -31,7 +31,6 @@ public final class LocalNode {
   /// A started node lives until it is shut down, whoever lets go of it: its sockets and timers point here.
   private var whileRunning: Node?
   var hooks: (any NodeHooks)!
-  var dispatchesMessages = false
   var phase = Phase.created {
     didSet {
       whileRunning = phase == .created || phase == .stopped ? nil : actor

@@ -42,6 +42,8 @@ public struct NodeError: Error, CustomStringConvertible {
     public static let script = Code(rawValue: "script")
     /// A script ran over its time or memory.
     public static let budget = Code(rawValue: "budget")
+    /// The code that asked was replaced by a reload.
+    public static let replaced = Code(rawValue: "replaced")
     /// The system refused; the message has its words.
     public static let system = Code(rawValue: "system")
   }

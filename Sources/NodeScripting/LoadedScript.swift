@@ -5,6 +5,8 @@ import NodeEngine
 
 /// A script whose top level has run and whose table is in order. No network yet.
 package final class LoadedScript {
+  /// Where it came from, its modules' files included: what a watcher looks at.
+  var files: [String] { [source.path] + runtime.modules.loaded }
   let runtime: ScriptRuntime
   let source: ScriptSource
   let declaration: ScriptDeclaration

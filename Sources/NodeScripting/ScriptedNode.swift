@@ -1,6 +1,7 @@
 public import LuaHost
 public import NodeCore
 public import NodeEngine
+import Synchronization
 
 /// How a script is to be run.
 public struct ScriptOptions: Sendable {
@@ -25,20 +26,30 @@ public final class ScriptedNode: Sendable {
   public let node: Node
   /// The node's name, by which a ``NodeDirectory`` knows it.
   public let name: String
-  /// What the script declares.
-  public let declaration: ScriptDeclaration
-  let hooks: LoopBound<ScriptHooks>
-  private let scheduler: any Scheduler
+  /// What the script declares; after a reload, what the new one does.
+  public var declaration: ScriptDeclaration { declared.withLock { $0 } }
+  private let declared: Mutex<ScriptDeclaration>
+  let generations: LoopBound<Generations>
+  let scheduler: any Scheduler
+  /// Where the script in force was read from.
+  let source: Mutex<ScriptSource>
 
-  private init(
-    _ node: Node, _ hooks: LoopBound<ScriptHooks>, _ declaration: ScriptDeclaration, _ environment: NodeEnvironment
-  ) {
+  private init(_ node: Node, _ generations: LoopBound<Generations>, _ environment: NodeEnvironment) {
     self.node = node
-    self.hooks = hooks
-    self.declaration = declaration
+    self.generations = generations
+    let script = generations.value.current.script
+    declared = Mutex(script.declaration)
+    source = Mutex(script.source)
     name = node.name
     scheduler = environment.scheduler
+    generations.value.onChange = { [weak self] next in
+      self?.declared.withLock { $0 = next.script.declaration }
+      self?.source.withLock { $0 = next.script.source }
+    }
   }
+
+  /// The code in force; on the loop.
+  var hooks: LoopBound<ScriptHooks> { LoopBound(generations.value.current) }
 
   /// Loads and validates a script: its top level runs, without network.
   ///
@@ -58,33 +69,35 @@ public final class ScriptedNode: Sendable {
     // The node's parts are made on its loop, where everything of the script belongs.
     let made: Result<ScriptedNode, ScriptError> = await withCheckedContinuation { continuation in
       environment.scheduler.execute {
-        continuation.resume(returning: Result { () throws(ScriptError) in try make(script.value, environment, directory) })
+        continuation.resume(
+          returning: Result { () throws(ScriptError) in try make(script.value, options, environment, directory) })
       }
     }
     return try made.get()
   }
 
   private static func make(
-    _ script: LoadedScript, _ environment: NodeEnvironment, _ directory: NodeDirectory?
+    _ script: LoadedScript, _ options: ScriptOptions, _ environment: NodeEnvironment, _ directory: NodeDirectory?
   ) throws(ScriptError) -> ScriptedNode {
     let bound = LoopBound(script)
-    let box = HooksBox()
+    let box = GenerationsBox()
     do {
       let node = try Node(configuration: script.configuration, environment: environment) { local in
         let hooks = try ScriptHooks(bound.value, node: local, directory: directory)
-        box.hooks = LoopBound(hooks)
-        return hooks
+        let generations = Generations(hooks, options: options, environment: environment)
+        box.generations = LoopBound(generations)
+        return generations
       }
-      let hooks = box.hooks!
-      let scripted = ScriptedNode(node, hooks, script.declaration, environment)
+      let generations = box.generations!
+      let scripted = ScriptedNode(node, generations, environment)
       if let directory {
         guard directory.insert(scripted) else {
-          hooks.value.stopped()
+          generations.value.stopped()
           throw ScriptError(
             code: .configuration, message: "a node named \"\(node.name)\" runs already; give this one another name")
         }
         // A node may end itself.
-        hooks.value.onStopped = { [weak scripted] in scripted.map { directory.remove($0) } }
+        generations.value.onStopped = { [weak scripted] in scripted.map { directory.remove($0) } }
       }
       return scripted
     } catch let error as ScriptError {
@@ -126,10 +139,11 @@ public final class ScriptedNode: Sendable {
   /// - Throws: ``ScriptError``: what the call raised; kind `unknown_call` where there is none of that name, `shutdown` where
   ///   the node has stopped.
   public func call(_ name: String, _ arguments: [LuaValue] = []) async throws(ScriptError) -> [LuaValue] {
-    let hooks = hooks
-    return try await run(RunPurpose("call \(name)"), { hooks.value.glue.call }) { pack in
-      pack.string(name)
-      for argument in arguments { pack.value(argument) }
+    try await ask { hooks, completion in
+      hooks.answer(hooks.glue.call, RunPurpose("call \(name)", holdsReload: true)) { pack in
+        pack.string(name)
+        for argument in arguments { pack.value(argument) }
+      } _: { completion($0) }
     }
   }
 
@@ -138,31 +152,15 @@ public final class ScriptedNode: Sendable {
   ///
   /// - Throws: ``ScriptError``: code `load` where it is no Lua; what it raised; kind `shutdown` where the node has stopped.
   public func evaluate(_ code: String, _ arguments: [LuaValue] = []) async throws(ScriptError) -> [LuaValue] {
-    let hooks = hooks
-    let scheduler = scheduler
-    let compiled: Result<LuaRef, ScriptError> = await withCheckedContinuation { continuation in
-      scheduler.execute {
-        continuation.resume(returning: Result { () throws(ScriptError) in try hooks.value.compile(code) })
-      }
-    }
-    let chunk = try compiled.get()
-    defer { scheduler.execute { hooks.value.runtime.vm.release(chunk) } }
-    return try await run(RunPurpose("evaluated code"), { hooks.value.glue.evaluate }) { pack in
-      pack.ref(chunk)
-      for argument in arguments { pack.value(argument) }
-    }
+    try await ask { hooks, completion in hooks.evaluate(code, arguments, completion) }
   }
 
-  private func run(
-    _ purpose: RunPurpose, _ function: @escaping @Sendable () -> LuaRef,
-    _ arguments: @escaping @Sendable (inout LuaPack) -> Void
+  private func ask(
+    _ question: @escaping @Sendable (ScriptHooks, @escaping (Result<[LuaValue], ScriptError>) -> Void) -> Void
   ) async throws(ScriptError) -> [LuaValue] {
-    let hooks = hooks
-    let scheduler = scheduler
+    let generations = generations
     let result: Result<[LuaValue], ScriptError> = await withCheckedContinuation { continuation in
-      scheduler.execute {
-        hooks.value.answer(function(), purpose, arguments) { continuation.resume(returning: $0) }
-      }
+      scheduler.execute { question(generations.value.current) { continuation.resume(returning: $0) } }
     }
     return try result.get()
   }
@@ -178,7 +176,7 @@ public final class ScriptedNode: Sendable {
   }
 }
 
-private final class HooksBox: @unchecked Sendable {
+private final class GenerationsBox: @unchecked Sendable {
   // Written and read in one call on the loop.
-  var hooks: LoopBound<ScriptHooks>?
+  var generations: LoopBound<Generations>?
 }

@@ -65,7 +65,7 @@ import Testing
 
   @Test(.timeLimit(.minutes(5))) func `The script table takes the keys that are declared`() async throws {
     let text = """
-      return { zzzzzz = 1, save = print, args = { a = { help = "", zzzzzz = 1 }, b = { type = "zzzzzz" } },
+      return { zzzzzz = 1, args = { a = { help = "", zzzzzz = 1 }, b = { type = "zzzzzz" } },
         timers = { tick = { every = 1, run = print, zzzzzz = 1 } } }
       """
     let declaration = try await ScriptedNode.inspect(
@@ -78,7 +78,6 @@ import Testing
     #expect(try names("timers.tick", after: "known: ").sorted() == LuaAPI.timerEntry.fields.map(\.name).sorted())
     #expect(try names("args.a", after: "known: ").sorted() == LuaAPI.argumentEntry.fields.map(\.name).sorted())
     #expect(try names("args.b", after: "known: ") == LuaAPI.argumentTypes)
-    #expect(problems.contains { $0.hasPrefix("save: is not in this version") })
   }
 
   @Test(.timeLimit(.minutes(5))) func `The hooks are those that are declared`() async throws {

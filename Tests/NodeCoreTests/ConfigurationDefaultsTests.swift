@@ -25,6 +25,10 @@ import Testing
     ("max_read_buffer", nil), ("io_loops", .integer(0)),
     ("script_memory", .integer(64 << 20)),
     ("script_time", .number(1)),
+    ("reload_timeout", .number(5)),
+    ("probation", .number(10)),
+    ("probation_hooks", .integer(100)),
+    ("probation_failures", .integer(0)),
   ]
 
   @Test(arguments: table.indices)

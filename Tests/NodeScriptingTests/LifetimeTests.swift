@@ -183,11 +183,4 @@ import Testing
       #expect(await server.node.heuristics().scriptErrors == 250)
     }
   }
-
-  private func onLoop<T: Sendable>(of node: ScriptedNode, _ body: @escaping @Sendable () -> T) async -> T {
-    let scheduler = node.node.scheduler
-    return await withCheckedContinuation { continuation in
-      scheduler.execute { continuation.resume(returning: body()) }
-    }
-  }
 }

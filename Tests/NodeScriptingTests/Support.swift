@@ -33,3 +33,11 @@ func withNode<T>(
     throw error
   }
 }
+
+/// Runs the body on the node's loop, where everything of its script belongs.
+func onLoop<T: Sendable>(of node: ScriptedNode, _ body: @escaping @Sendable () -> T) async -> T {
+  let scheduler = node.node.scheduler
+  return await withCheckedContinuation { continuation in
+    scheduler.execute { continuation.resume(returning: body()) }
+  }
+}

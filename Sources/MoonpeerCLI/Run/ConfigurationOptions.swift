@@ -28,6 +28,10 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(help: help("io_loops")) var ioLoops: String?
   @Option(help: help("script_memory")) var scriptMemory: String?
   @Option(help: help("script_time")) var scriptTime: String?
+  @Option(help: help("reload_timeout")) var reloadTimeout: String?
+  @Option(help: help("probation")) var probation: String?
+  @Option(help: help("probation_hooks")) var probationHooks: String?
+  @Option(help: help("probation_failures")) var probationFailures: String?
 
   /// What was given, in the order of declaration.
   ///

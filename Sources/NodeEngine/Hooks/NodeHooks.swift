@@ -16,6 +16,9 @@ public struct HookSet: OptionSet, Sendable {
   public static let onDisconnect = HookSet(rawValue: 16)
   /// `shutDown` has something to do.
   public static let onShutdown = HookSet(rawValue: 32)
+
+  /// Whether `receive` is called for connections that come up with these hooks.
+  package var handsOutMessages: Bool { contains(.messages) && !contains(.session) }
 }
 
 /// The hooks whose time is bounded by the engine.
@@ -26,7 +29,7 @@ public enum HookName: String, Sendable { case handshake, onDisconnect, onShutdow
 ///
 /// This is the whole seam: `SwiftHooks` implements it for the small protocols in this module, NodeScripting for Lua.
 public protocol NodeHooks: AnyObject {
-  /// Which of the hooks there are; asked for once.
+  /// Which of the hooks there are for connections that begin now.
   var declared: HookSet { get }
   /// Before the listener starts.
   func start(_ node: LocalNode, completion: @escaping (Result<Void, NodeError>) -> Void)

@@ -1,8 +1,8 @@
 extension LuaAPI {
   private static func hook(
-    _ name: String, _ arguments: [APIArgument], returns: [[String]] = [], when: String, _ doc: String
+    _ name: String, _ arguments: [APIArgument], returns: [[String]] = [], when: String, _ doc: String, waits: Bool = true
   ) -> APIKey {
-    APIKey(name: name, kind: .hook(function(name, arguments, returns: returns, waits: true, doc), when: when), doc: doc)
+    APIKey(name: name, kind: .hook(function(name, arguments, returns: returns, waits: waits, doc), when: when), doc: doc)
   }
 
   private static func setting(_ name: String, _ type: String, _ doc: String) -> APIKey {
@@ -82,6 +82,35 @@ extension LuaAPI {
       Name → `function(node, …)`: what another script, a scenario or Swift may ask. Plain data in and out; an error \
       is raised at the caller.
       """
+    ),
+    hook(
+      "save", [argument("state", "table")], returns: [["data: any"]], when: "at a reload, in the old code",
+      """
+      What of `node.state` moves to the new code, as plain data. Without it: all of it. It cannot wait; an error gives \
+      the reload up.
+      """, waits: false
+    ),
+    hook(
+      "restore", [argument("data", "any"), argument("from_version", "integer?", "the old script's `version`")],
+      returns: [["state: table"]], when: "at a reload, in the new code",
+      """
+      Makes the new `node.state` from what the old code saved. Without it: the data as it is. `init` is not run again: \
+      tasks that the new code needs are started here, with `require("moonpeer.node"):spawn(…)`. It cannot wait; an error \
+      gives the reload up.
+      """, waits: false
+    ),
+    hook(
+      "save_connection", [connArgument], returns: [["data: any"]], when: "at a reload, per connection, in the old code",
+      "What of `conn.state` moves. Without it: all of it.", waits: false
+    ),
+    hook(
+      "restore_connection",
+      [connArgument, argument("data", "any"), argument("from_version", "integer?", "the old script's `version`")],
+      returns: [["state: any"]], when: "at a reload, per connection, in the new code",
+      """
+      What it returns becomes `conn.state`; after nil, that is what it has put into `conn.state` itself. Without it: the \
+      data as it is.
+      """, waits: false
     ),
     hook(
       "on_shutdown", [nodeArgument], when: "before the connections are closed, under `on_shutdown_timeout`",

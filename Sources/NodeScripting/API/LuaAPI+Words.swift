@@ -38,6 +38,7 @@ extension LuaAPI {
     ),
     APIWord(name: "load", doc: "A module was not found or could not be loaded."),
     APIWord(name: "refused", doc: "Nobody listens there."),
+    APIWord(name: "replaced", doc: "The code was replaced by a reload, and what ran in it and was no hook ended."),
     APIWord(name: "resolve", doc: "The name has no address."),
     APIWord(name: "script", doc: "A hook raised an error of its own."),
     APIWord(name: "self", doc: "The node's own address."),

@@ -28,6 +28,8 @@ package final class ConnectionScript {
   }
   /// Requests wait for replies: messages must be offered to them first.
   var hasRequests = false
+  /// Decoded messages wait in Lua for whoever is to have them.
+  var hasStash = false
   /// The parked run that handles messages; while there is one, the next message waits.
   var dispatch: ScriptTask?
   /// Runs bound to the connection that are not over: each ends with it.
@@ -37,8 +39,25 @@ package final class ConnectionScript {
   /// `on_disconnect`, until it starts.
   var startDisconnect: (() -> Void)?
   private(set) var isForgotten = false
+  /// The handle has power over the connection, and its hooks get what happens.
+  private(set) var isAttached = false
+  /// It was live before its generation's code was.
+  private(set) var hasMoved = false
 
-  init(connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
+  /// For a connection that begins with this code.
+  convenience init(connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
+    try self.init(staged: connection, hooks: hooks)
+    attach()
+    let handle = handle
+    do {
+      _ = try hooks.runtime.vm.callNow(hooks.glue.prepare) { $0.ref(handle) }
+    } catch {
+      throw ScriptError(error)
+    }
+  }
+
+  /// For a connection that other code has: its handle, without power over it until ``attach()``.
+  init(staged connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
     self.connection = connection
     self.hooks = hooks
     address = "\(connection.address)"
@@ -58,14 +77,31 @@ package final class ConnectionScript {
     } catch {
       throw ScriptError(error)
     }
+  }
+
+  /// The connection is this generation's now.
+  func attach() {
     object.setPointer(Unmanaged.passUnretained(self).toOpaque())
     connection.owner = self
-    let handle = handle
-    do {
-      _ = try vm.callNow(hooks.glue.prepare) { $0.ref(handle) }
-    } catch {
-      throw ScriptError(error)
-    }
+    isAttached = true
+    hooks.connectionCount += 1
+  }
+
+  /// Another generation has the connection now: the handle here answers as for one that is closed.
+  func detach() {
+    object.setPointer(nil)
+    isAttached = false
+    // Whoever waited for a reply ends with the code.
+    hasRequests = false
+    hasStash = false
+    hooks.connectionCount -= 1
+  }
+
+  /// ``attach()`` for one that was live before.
+  func takeOver() {
+    hasMoved = true
+    attach()
+    connection.hand(to: framing ?? .bytes, dispatching: hooks.declared.handsOutMessages)
   }
 
   /// The connection a native was called on; nil if it is over.
@@ -115,6 +151,7 @@ package final class ConnectionScript {
     startDisconnect = nil
     endRuns(because: .closed(address), sticky: true)
     object.setPointer(nil)
+    isAttached = false
     let vm = runtime.vm
     // A decoder that ends its own connection must not go on looking at its bytes.
     vm.clearView()
@@ -123,6 +160,8 @@ package final class ConnectionScript {
     if let loop { vm.release(loop) }
     decoder = nil
     connection.owner = nil
+    hooks.connectionCount -= 1
+    hooks.onForgotten?()
   }
 
   /// Starts `on_disconnect` if it has not started.

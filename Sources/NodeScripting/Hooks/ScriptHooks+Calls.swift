@@ -26,6 +26,21 @@ extension ScriptHooks {
     }
   }
 
+  /// Runs code from outside; see ``ScriptedNode/evaluate(_:_:)``.
+  func evaluate(
+    _ code: String, _ arguments: [LuaValue], _ completion: @escaping (Result<[LuaValue], ScriptError>) -> Void
+  ) {
+    let chunk: LuaRef
+    do throws(ScriptError) { chunk = try compile(code) } catch { return completion(.failure(error)) }
+    answer(glue.evaluate, RunPurpose("evaluated code", holdsReload: true)) { pack in
+      pack.ref(chunk)
+      for argument in arguments { pack.value(argument) }
+    } _: { [self] result in
+      runtime.vm.release(chunk)
+      completion(result)
+    }
+  }
+
   /// Code from outside as a function of the node: as an expression where it is one, else as statements.
   func compile(_ code: String) throws(ScriptError) -> LuaRef {
     let head = "local node = ... return function(...) "

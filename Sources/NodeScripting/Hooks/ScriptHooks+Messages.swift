@@ -5,8 +5,8 @@ package import NodeEngine
 
 /// The message path: from the read buffer into the script, without a queue between.
 extension ScriptHooks {
-  package func receive(_ connection: Connection) {
-    guard let side = ConnectionScript.of(connection), side.dispatch == nil else { return }
+  func receive(_ side: ConnectionScript) {
+    guard side.dispatch == nil else { return }
     guard let function = script.processMessage else { return }
     if !side.hasRequests && (side.isDirect || side.decoder != nil) {
       deliver(function, to: side)
@@ -120,6 +120,8 @@ extension ScriptHooks {
   /// A run that failed takes its connection with it.
   func endConnection(_ side: ConnectionScript, after outcome: RunOutcome) {
     guard case .failed(let error) = outcome else { return }
+    // Its code was replaced: the connection goes on with other code.
+    guard error.kind != NodeError.Code.replaced.rawValue else { return }
     // The end of the connection is what ended the run; nothing went wrong in the script.
     guard side.connection.isOpen else {
       if error.kind != "closed" && error.kind != "shutdown" { report(error) }
@@ -136,6 +138,8 @@ extension ScriptHooks {
 
   /// Counts and logs an error of the script.
   func report(_ error: ScriptError) {
+    // That its code was replaced ended the run; nothing went wrong in the script.
+    guard error.kind != NodeError.Code.replaced.rawValue else { return }
     count(error)
     // The peer's doing, unless the codec itself does not keep to its promises.
     let isPeers = error.kind == "closed" || error.kind == "decode" && error.value?.table?["is_fault"] != .boolean(true)
@@ -148,7 +152,10 @@ extension ScriptHooks {
       node.heuristics.budgetKills += 1
     } else if error.kind != "decode" {
       node.heuristics.scriptErrors += 1
+    } else {
+      return
     }
+    onFailure?(error)
   }
 }
 

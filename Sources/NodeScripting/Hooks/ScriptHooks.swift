@@ -3,34 +3,54 @@ import LuaHost
 package import NodeCore
 package import NodeEngine
 
-/// A loaded script as the engine's hooks.
-package final class ScriptHooks: NodeHooks {
+/// A loaded script as the engine's hooks: one generation of a node's code. ``Generations`` stands between the two.
+package final class ScriptHooks {
   let runtime: ScriptRuntime
   let script: LoadedScript
   let directory: NodeDirectory?
   unowned let node: LocalNode
   private(set) var nodeHandle: LuaRef
-  /// Called once, when the node is gone, whoever ended it.
-  var onStopped: (() -> Void)?
+  /// 1 for the code the node was started with, and so on.
+  let number: Int
+  let declared: HookSet
+  /// About to take the node over: it may look, and change nothing yet.
+  var isStaged: Bool
+  /// Other code has taken over; this one has only connections to bring to their end, or waits to be rolled back to.
+  var isReplaced = false
+  /// About to be replaced: no new message is handed out, so that none is handled by half.
+  var isHolding = false
+  /// Called with each error and budget kill that is counted.
+  var onFailure: ((ScriptError) -> Void)?
+  /// The connections that are its own: set up, live or ending, streams included.
+  var connectionCount = 0
+  /// Called when one of them is forgotten.
+  var onForgotten: (() -> Void)?
   private var shutdownRun: ScriptTask?
   private var isStopped = false
 
-  init(_ script: LoadedScript, node: LocalNode, directory: NodeDirectory?) throws(ScriptError) {
+  init(
+    _ script: LoadedScript, node: LocalNode, directory: NodeDirectory?, number: Int = 1, isStaged: Bool = false
+  ) throws(ScriptError) {
     self.script = script
     self.node = node
     self.directory = directory
+    self.number = number
+    self.isStaged = isStaged
+    declared = Self.hooks(of: script)
     runtime = script.runtime
     nodeHandle = try script.makeNodeHandle(name: node.name, id: node.id)
     runtime.hooks = self
     // The node's own logger: until now its name was not known.
     runtime.logger = node.logger
     if let name = script.declaration.name { runtime.logger[metadataKey: "script"] = "\(name)" }
+    // With what is logged before the first reload nothing needs to be told apart.
+    if number > 1 { runtime.logger[metadataKey: "generation"] = "\(number)" }
     runtime.onUnhandledError = { [weak self] in self?.report($0) }
   }
 
   var glue: Glue { script.glue }
 
-  package var declared: HookSet {
+  private static func hooks(of script: LoadedScript) -> HookSet {
     var set: HookSet = []
     if script.has("handshake") || script.codecIsChosenPerConnection { set.insert(.handshake) }
     if script.has("on_connect") { set.insert(.onConnect) }
@@ -39,6 +59,11 @@ package final class ScriptHooks: NodeHooks {
     if script.has("process_message") { set.insert(.messages) }
     if script.has("session") { set.insert(.session) }
     return set
+  }
+
+  /// Its side of a connection; nil where the connection is another generation's.
+  func side(of connection: Connection) -> ConnectionScript? {
+    ConnectionScript.of(connection).flatMap { $0.hooks === self ? $0 : nil }
   }
 
   /// The script's side of a connection, made when the connection is first spoken of.
@@ -185,7 +210,5 @@ package final class ScriptHooks: NodeHooks {
     guard !isStopped else { return }
     isStopped = true
     runtime.stop()
-    onStopped?()
-    onStopped = nil
   }
 }

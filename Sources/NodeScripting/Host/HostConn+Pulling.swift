@@ -97,7 +97,10 @@ extension HostConn {
   /// dispatching(conn) → whether the next message may go to the hook now
   private static let dispatching: LuaNative = { state in
     let call = LuaCall(state)
-    let isLive = ConnectionScript.of(call).map { $0.connection.isOpen && !$0.connection.isReadingPaused } ?? false
-    return call.returns { $0.boolean(isLive) }
+    let side = ConnectionScript.of(call)
+    let isLive = side.map { $0.connection.isOpen && !$0.connection.isReadingPaused } ?? false
+    // While the code is about to be replaced only what is decoded already goes to the hook.
+    let mayTake = side.map { !$0.hooks.isHolding || $0.hasStash } ?? false
+    return call.returns { $0.boolean(isLive && mayTake) }
   }
 }

@@ -87,7 +87,9 @@ extension HostConn {
 
   private static func closed(_ call: LuaCall, _ name: String) -> Int32 {
     guard call.isTable(1) else { return notLive(call, name) }
-    ScriptRuntime.of(call).noteFutileWait()
+    let runtime = ScriptRuntime.of(call)
+    if runtime.hooks?.isStaged == true { return notYet(call) }
+    runtime.noteFutileWait()
     return failed(call, "closed")
   }
 

@@ -84,10 +84,12 @@ enum HostConn {
   /// `dispatch.bind` made
   private static let setCodec: LuaNative = { state in
     let call = LuaCall(state)
-    guard let side = ConnectionScript.of(call) else { return call.raise("closed", "the connection is closed") }
+    guard let side = ConnectionScript.of(call) ?? ScriptRuntime.of(call).staged else {
+      return call.raise("closed", "the connection is closed")
+    }
     let framing = Framing(codecArguments: call, from: 2)
     side.framing = framing
-    side.connection.framing = framing
+    if side.isAttached { side.connection.framing = framing }
     if let loop = side.loop { side.runtime.vm.release(loop) }
     side.loop = call.isFunction(9) ? call.ref(9) : nil
     side.isDirect = call.boolean(10) ?? false
@@ -95,10 +97,13 @@ enum HostConn {
     return call.none()
   }
 
-  /// set_requests(conn, waiting): whether messages must be offered to `conn:request` first
+  /// set_requests(conn, waiting, stashed): whether messages must be offered to `conn:request` first, and whether decoded
+  /// ones wait in Lua
   private static let setRequests: LuaNative = { state in
     let call = LuaCall(state)
-    ConnectionScript.of(call)?.hasRequests = call.boolean(2) ?? false
+    guard let side = ConnectionScript.of(call) ?? ScriptRuntime.of(call).staged else { return call.none() }
+    side.hasRequests = call.boolean(2) ?? false
+    side.hasStash = call.boolean(3) ?? false
     return call.none()
   }
 
@@ -129,8 +134,17 @@ enum HostConn {
   }
 
   static func closed(_ call: LuaCall) -> Int32 {
-    ScriptRuntime.of(call).noteFutileWait()
+    let runtime = ScriptRuntime.of(call)
+    if runtime.hooks?.isStaged == true { return notYet(call) }
+    runtime.noteFutileWait()
     return call.raise("closed", "the connection is closed")
+  }
+
+  /// What a native says in code that is to take the node over and may yet fail.
+  static func notYet(_ call: LuaCall) -> Int32 {
+    call.raise(
+      "usage", "the reload may still fail, so nothing can be sent or read yet: do this in a task (node:spawn), which starts "
+        + "once the new code is in place")
   }
 
   /// What a native says when its first argument is no live handle.

@@ -9,6 +9,10 @@ extension HostNode {
   private static let connect: LuaNative = { state in
     let call = LuaCall(state)
     guard let hooks = hooks(call) else { return noNode(call) }
+    guard !hooks.isReplaced else {
+      let error = NodeError(code: .replaced, message: "this code was replaced by a reload: connections are the new code's to make")
+      return call.returns { $0.failure(error) }
+    }
     return dial(call, hooks, "node:connect") { peer, options, done in
       let token = hooks.node.connect(to: peer, options: options, completion: done)
       return { token.cancel() }
@@ -51,7 +55,7 @@ extension HostNode {
         wait.resume { pack in
           switch result {
           case .success(let connection):
-            if let side = ConnectionScript.of(connection), !side.isForgotten {
+            if let side = hooks.side(of: connection), !side.isForgotten {
               pack.ref(side.handle)
             } else {
               pack.failure(NodeError(code: .closed, message: "\(peer) closed the connection"), peer: "\(peer)")

@@ -13,11 +13,17 @@ enum HostNode {
 
   /// The hooks whose node is meant, or the verdict that says there is none.
   static func hooks(_ call: LuaCall) -> ScriptHooks? {
+    ScriptRuntime.of(call).hooks.flatMap { $0.isStaged ? nil : $0 }
+  }
+
+  /// As ``hooks(_:)``, for what only looks: also in code that is to take the node over.
+  private static func looking(_ call: LuaCall) -> ScriptHooks? {
     ScriptRuntime.of(call).hooks
   }
 
   static func noNode(_ call: LuaCall) -> Int32 {
-    call.raise("usage", "there is no node yet: a script's top level and a check run without one; do this in init")
+    if ScriptRuntime.of(call).hooks != nil { return HostConn.notYet(call) }
+    return call.raise("usage", "there is no node yet: a script's top level and a check run without one; do this in init")
   }
 
   /// An address argument, or the error text that says what is wrong with it.
@@ -71,7 +77,7 @@ enum HostNode {
   /// address() → where the node listens, or nil
   private static let address: LuaNative = { state in
     let call = LuaCall(state)
-    guard let text = hooks(call)?.node.address.map({ "\($0)" }) else { return call.returns { $0.nil() } }
+    guard let text = looking(call)?.node.address.map({ "\($0)" }) else { return call.returns { $0.nil() } }
     return call.returns { $0.string(text) }
   }
 
@@ -98,7 +104,7 @@ enum HostNode {
   private static let connections: LuaNative = { state in
     let call = LuaCall(state)
     guard let hooks = hooks(call) else { return noNode(call) }
-    let handles = hooks.node.connections.filter { !$0.isStream }.compactMap { ConnectionScript.of($0)?.handle }
+    let handles = hooks.node.connections.filter { !$0.isStream }.compactMap { hooks.side(of: $0)?.handle }
     return call.returns { pack in
       pack.beginTable()
       for handle in handles {
@@ -119,14 +125,14 @@ enum HostNode {
     case .failure(let error): return call.raise("usage", error.message)
     }
     guard let found = hooks.node.connection(at: peer), found.phaseIsLive || call.boolean(2) == true,
-      let handle = ConnectionScript.of(found)?.handle
+      let handle = hooks.side(of: found)?.handle
     else { return call.returns { $0.nil() } }
     return call.returns { $0.ref(handle) }
   }
 
   private static let counts: LuaNative = { state in
     let call = LuaCall(state)
-    guard let hooks = hooks(call) else { return noNode(call) }
+    guard let hooks = looking(call) else { return noNode(call) }
     let counts = hooks.node.counts
     return call.returns {
       $0.value(["connected": .integer(Int64(counts.connected)), "connecting": .integer(Int64(counts.connecting))])
@@ -143,7 +149,7 @@ enum HostNode {
     let except = call.object(2, ConnectionScript.tag)
     var count: Int64 = 0
     for connection in hooks.node.connections where !connection.isStream {
-      guard let side = ConnectionScript.of(connection), Unmanaged.passUnretained(side).toOpaque() != except else { continue }
+      guard let side = hooks.side(of: connection), Unmanaged.passUnretained(side).toOpaque() != except else { continue }
       switch connection.trySend(bytes) {
       case .queued: count += 1
       // One codec for all of them: what one refuses, all do.
@@ -156,14 +162,14 @@ enum HostNode {
 
   private static let stats: LuaNative = { state in
     let call = LuaCall(state)
-    guard let hooks = hooks(call) else { return noNode(call) }
+    guard let hooks = looking(call) else { return noNode(call) }
     let value = hooks.node.statistics.asLuaValue
     return call.returns { $0.value(value) }
   }
 
   private static let heuristics: LuaNative = { state in
     let call = LuaCall(state)
-    guard let hooks = hooks(call) else { return noNode(call) }
+    guard let hooks = looking(call) else { return noNode(call) }
     let value = hooks.node.heuristics.asLuaValue
     return call.returns { $0.value(value) }
   }
@@ -171,8 +177,8 @@ enum HostNode {
   /// config() → the settings the node runs with
   private static let config: LuaNative = { state in
     let call = LuaCall(state)
-    guard let hooks = hooks(call) else { return noNode(call) }
-    let value = hooks.script.configuration.asLuaValue
+    guard let hooks = looking(call) else { return noNode(call) }
+    let value = hooks.node.configuration.asLuaValue
     return call.returns { $0.value(value) }
   }
 

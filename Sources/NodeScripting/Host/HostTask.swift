@@ -97,9 +97,13 @@ extension ScriptRuntime {
     return true
   }
 
+  /// The connection that what the running code starts is to be counted to.
+  var currentOrigin: ConnectionScript? { current.flatMap { $0.connection ?? $0.origin } }
+
   /// Makes a task of a function and its arguments, to start at the end of this tick.
   func spawn(_ references: [LuaRef]) -> Int64 {
     let task = takeTask(.task)
+    task.origin = currentOrigin
     let id = identify(task)
     let ticket = starts.add()
     // The wait stands for "not started yet": cancelling it before the start ends the task without a run.

@@ -39,14 +39,15 @@ enum HostTime {
       return call.raise("usage", "timer: seconds and a function are expected")
     }
     guard let function = call.ref(2) else { return call.raise("budget", "not enough memory for a timer") }
-    let purpose = call.string(3).map { RunPurpose("timer \($0)") } ?? .timer
+    let purpose = call.string(3).map { RunPurpose("timer \($0)", holdsReload: true) } ?? .timer
+    let origin = runtime.currentOrigin
     let id = runtime.timers.nextID()
     let scheduled = runtime.scheduler.schedule(after: delay) {
       guard let entry = runtime.timers.remove(id) else { return }
-      runtime.run(entry.function, purpose, completion: nil)
+      runtime.run(entry.function, purpose, origin: entry.origin, completion: nil)
       runtime.vm.release(entry.function)
     }
-    runtime.timers.insert(scheduled, function: function, as: id)
+    runtime.timers.insert(scheduled, function: function, origin: origin, as: id)
     return call.returns { $0.integer(id) }
   }
 

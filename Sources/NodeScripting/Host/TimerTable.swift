@@ -6,6 +6,8 @@ struct TimerTable {
   private struct Entry {
     var timer: any ScheduledTimer
     var function: LuaRef
+    /// Whose run made it; nil: nobody's.
+    var origin: ConnectionScript?
   }
 
   private var entries: [Int64: Entry] = [:]
@@ -18,17 +20,26 @@ struct TimerTable {
     return last
   }
 
-  mutating func insert(_ timer: any ScheduledTimer, function: LuaRef, as id: Int64) {
-    entries[id] = Entry(timer: timer, function: function)
+  mutating func insert(_ timer: any ScheduledTimer, function: LuaRef, origin: ConnectionScript?, as id: Int64) {
+    entries[id] = Entry(timer: timer, function: function, origin: origin)
   }
 
   /// Takes a timer out, because it fired or was cancelled; nil if it is gone already.
-  mutating func remove(_ id: Int64) -> (timer: any ScheduledTimer, function: LuaRef)? {
-    entries.removeValue(forKey: id).map { ($0.timer, $0.function) }
+  mutating func remove(_ id: Int64) -> (timer: any ScheduledTimer, function: LuaRef, origin: ConnectionScript?)? {
+    entries.removeValue(forKey: id).map { ($0.timer, $0.function, $0.origin) }
   }
 
   mutating func cancelAll() {
-    for id in entries.keys.sorted() { entries[id]?.timer.cancel() }
-    entries.removeAll()
+    _ = cancel { _ in true }
+  }
+
+  /// Cancels those of certain origins; what they would have run.
+  mutating func cancel(_ isToEnd: (ConnectionScript?) -> Bool) -> [LuaRef] {
+    let ending = entries.filter { isToEnd($0.value.origin) }.sorted { $0.key < $1.key }
+    for (id, entry) in ending {
+      entry.timer.cancel()
+      entries[id] = nil
+    }
+    return ending.map(\.value.function)
   }
 }

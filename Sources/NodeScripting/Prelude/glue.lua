@@ -37,6 +37,12 @@ function M.prepare(conn)
   set_codec(conn, fallback)
 end
 
+-- For a connection that was live before this code was: its codec, without its handshake.
+function M.adopt(conn, peer)
+  if peer then conn.peer = peer end
+  if type(script.codec) == "function" then set_codec(conn, script.codec(node, conn)) else M.prepare(conn) end
+end
+
 function M.handshake(handle, conn)
   if script.handshake then
     local peer = script.handshake(handle, conn)

@@ -15,8 +15,9 @@
 --   held(conn)      when the run of a message has parked, if requests wait (host.conn.set_requests said true)
 --   closed(conn)    when the connection has ended, if requests wait, before on_disconnect
 -- What it needs of host.conn, beside wait_readable:
---   set_requests(conn, flag)   true while a request waits or messages are stashed: the engine must go through the loop,
---                              and must run it again when a message's run ends, even if no bytes have arrived
+--   set_requests(conn, flag, stashed)   flag: true while a request waits or messages are stashed: the engine must go
+--                              through the loop, and must run it again when a message's run ends, even if no bytes have
+--                              arrived; stashed: whether messages are stashed
 --   may_pull(conn) → true, or false, "dispatcher" | "reader"     whether the running task may take messages now: not
 --                              while another run is parked in a raw read, and not while a live connection has a
 --                              message hook, unless the run of that hook is parked or is the caller. True when closed.
@@ -39,10 +40,11 @@ local M = {}
 local boxes = setmetatable({}, { __mode = "k" })
 
 local function update(box)
-  local waits = box.requests[1] ~= nil or box.stashed > 0
-  if waits ~= box.has_requests then
-    box.has_requests = waits
-    set_requests(box.conn, waits)
+  local stashed = box.stashed > 0
+  local waits = stashed or box.requests[1] ~= nil
+  if waits ~= box.has_requests or stashed ~= box.has_stash then
+    box.has_requests, box.has_stash = waits, stashed
+    set_requests(box.conn, waits, stashed)
   end
 end
 
@@ -67,6 +69,7 @@ local function box_of(conn)
   if not box then
     box = setmetatable({
       conn = conn, requests = {}, stash = {}, first = 1, stashed = 0, receiving = false, has_requests = false,
+      has_stash = false,
     }, Box)
     boxes[conn] = box
   end
@@ -135,6 +138,17 @@ function M.next_for_hook(conn, pull)
     local found, message = pull(conn)
     if not found or not offer(box, message) then return found, message end
   end
+end
+
+-- What a connection's messages are that nobody has asked for yet, for a reload: in order, as they were decoded.
+function M.stash_of(conn)
+  local box, list = boxes[conn], {}
+  for i = 1, box and box.stashed or 0 do list[i] = box.stash[box.first + i - 1] end
+  return list
+end
+
+function M.adopt_stash(conn, list)
+  for i = 1, #list do push(box_of(conn), list[i]) end
 end
 
 function M.held(conn)

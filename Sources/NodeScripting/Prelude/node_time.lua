@@ -46,13 +46,16 @@ function methods.random(node, low, high)
   return time.random(low, high)
 end
 
--- The timers a script declares; each is called with the node. → name → timer
-function M.start_timers(node, declared)
+-- The timers a script declares; each is called with the node. host.timers is then name → timer. `remaining`: name → how
+-- many seconds were left of one that ran before a reload.
+function M.start_timers(node, declared, remaining)
   local started = {}
-  for _, entry in ipairs(declared or {}) do
-    started[entry.name] = timers.every(entry.every, entry.jitter, function() entry.run(node) end, entry.name)
+  for _, entry in ipairs(declared) do
+    local first = remaining and remaining[entry.name]
+    if first then first = first < 0 and 0 or first > entry.every and entry.every or first end
+    started[entry.name] = timers.every(entry.every, entry.jitter, function() entry.run(node) end, entry.name, first)
   end
-  return started
+  host.timers = started
 end
 
 return M

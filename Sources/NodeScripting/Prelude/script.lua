@@ -21,11 +21,10 @@ M.keys = {
   { name = "handshake", type = "function", hook = true }, { name = "on_connect", type = "function", hook = true },
   { name = "process_message", type = "function", hook = true }, { name = "session", type = "function", hook = true },
   { name = "on_disconnect", type = "function", hook = true }, { name = "timers", type = "table" },
-  { name = "calls", type = "table" }, { name = "on_shutdown", type = "function", hook = true },
+  { name = "calls", type = "table" }, { name = "save", type = "function", hook = true },
+  { name = "restore", type = "function", hook = true }, { name = "save_connection", type = "function", hook = true },
+  { name = "restore_connection", type = "function", hook = true }, { name = "on_shutdown", type = "function", hook = true },
 }
-
--- The hooks of a reload: refused, since nothing would ever call them.
-local later = { save = true, restore = true, save_connection = true, restore_connection = true }
 
 local names, known = {}, {}
 for i, key in ipairs(M.keys) do names[i], known[key.name] = key.name, true end
@@ -142,9 +141,7 @@ function M.prepare(script)
     return nil, problems
   end
   for _, key in ipairs(text.sorted_keys(script)) do
-    if later[key] then
-      add(key, "is not in this version: scripts cannot be reloaded yet")
-    elseif not known[key] then
+    if not known[key] then
       local hint, nearest = text.hint(key, names)
       if not nearest then hint = "; the keys are " .. table.concat(names, ", ") end
       add(type(key) == "string" and key or text.got(key), "unknown key" .. hint, nearest)

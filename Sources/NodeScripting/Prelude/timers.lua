@@ -8,7 +8,7 @@ local current, status = host.task.current, host.task.status
 
 local M = {}
 local methods = {}
-local Timer = { __name = "timer", __plain = false, __index = text.complete("a timer", methods, { "id", "cancelled" }) }
+local Timer = { __name = "timer", __plain = false, __index = text.complete("a timer", methods, { "id", "cancelled", "due" }) }
 
 -- cancel() → whether there was anything still to come. A tick that runs already goes on to its end.
 function methods.cancel(self)
@@ -28,14 +28,16 @@ function M.after(seconds, fn)
   return made
 end
 
--- `jitter` adds up to so many seconds to each tick, without moving the grid; `name` is what its errors call it.
-function M.every(period, jitter, fn, name)
+-- `jitter` adds up to so many seconds to each tick, without moving the grid; `name` is what its errors call it; the first
+-- tick comes after `first` seconds, or else after `period`.
+function M.every(period, jitter, fn, name, first)
   local made = setmetatable({}, Timer)
-  local due, running = now() + period, nil
+  local due, running = now() + (first or period), nil
   local tick
 
   local function schedule()
     local delay = due - now()
+    made.due = due
     if jitter > 0 then delay = delay + random() * jitter end
     made.id = timer(delay > 0 and delay or 0, tick, name)
   end

@@ -17,6 +17,10 @@ package final class ScriptRuntime {
   package var extra: AnyObject?
   /// Called with every error that no one is left to take: an unjoined task, a timer.
   package var onUnhandledError: ((ScriptError) -> Void)?
+  /// Called whenever a run is over, while somebody waits for that.
+  var onRunEnded: (() -> Void)?
+  /// The connection whose handle is being made for a reload: its natives have no power yet, but the codec is set.
+  var staged: ConnectionScript?
 
   var modules: ModuleLoader
   var generator: SeededGenerator
@@ -111,11 +115,12 @@ package final class ScriptRuntime {
   /// Runs a function until it ends or first waits; the completion is called once, perhaps before this returns.
   @discardableResult
   package func run(
-    _ function: LuaRef, _ purpose: RunPurpose, connection: ConnectionScript? = nil,
+    _ function: LuaRef, _ purpose: RunPurpose, connection: ConnectionScript? = nil, origin: ConnectionScript? = nil,
     arguments: (inout LuaPack) -> Void = { _ in }, completion: ((ScriptTask, RunOutcome) -> Void)?
   ) -> ScriptTask {
     let task = takeTask(purpose)
     task.connection = connection
+    task.origin = origin
     task.completion = completion
     settle(task, vm.start(task.thread, function, arguments))
     return task
@@ -160,6 +165,7 @@ package final class ScriptRuntime {
     if let failure = task.failure { vm.release(failure) }
     task.failure = nil
     recycle(task)
+    onRunEnded?()
   }
 
   /// An error no one is left to take: counted and logged by whoever hosts the VM.
@@ -238,20 +244,27 @@ package final class ScriptRuntime {
     }
   }
 
-  private func endRuns() {
-    let error = ScriptError(code: .script, kind: "shutdown", message: "the node has stopped")
-    // In the order they parked, as far as they have a number. Each ends now: what it waits for next raises at once.
-    for task in parked.values.sorted(by: { $0.id < $1.id }) { cancel(task, with: error, sticky: true) }
+  /// Ends the runs that are parked and those that wait to start. Each ends now: what it waits for next raises at once.
+  func endRuns(_ isToEnd: (ScriptTask) -> Bool, because error: ScriptError) {
+    // In the order they parked, as far as they have a number.
+    let ending = parked.values.filter(isToEnd).sorted { $0.id < $1.id }
+    for task in tasks.values.sorted(by: { $0.id < $1.id }) where task.wait == nil && task.isLive && isToEnd(task) {
+      cancel(task, with: error, sticky: true)
+    }
+    for task in ending { cancel(task, with: error, sticky: true) }
     // One whose answer was on its way is parked still; whoever waits for it, another node's call say, must not for ever.
-    let left = Array(parked.values)
-    parked.removeAll()
-    for task in left {
+    for task in ending where parked.removeValue(forKey: ObjectIdentifier(task)) != nil {
       task.wait = nil
       task.thread.abandon()
       let completion = task.completion
       task.completion = nil
       completion?(task, .failed(error))
     }
+  }
+
+  private func endRuns() {
+    endRuns({ _ in true }, because: ScriptError(code: .script, kind: "shutdown", message: "the node has stopped"))
+    parked.removeAll()
     tasks.removeAll()
     idle.removeAll()
     hooks = nil

@@ -3,13 +3,18 @@ package import LuaHost
 /// What a run is for, in the words its errors are reported with.
 package struct RunPurpose: Sendable, Equatable {
   package var name: String
-  package init(_ name: String) { self.name = name }
+  /// A reload waits until the run is over, and is given up where that takes too long.
+  package var holdsReload: Bool
+  package init(_ name: String, holdsReload: Bool = false) {
+    self.name = name
+    self.holdsReload = holdsReload
+  }
 
   package static let script = RunPurpose("the script's top level")
   package static let initialise = RunPurpose("init")
   package static let handshake = RunPurpose("handshake")
-  package static let onConnect = RunPurpose("on_connect")
-  package static let message = RunPurpose("process_message")
+  package static let onConnect = RunPurpose("on_connect", holdsReload: true)
+  package static let message = RunPurpose("process_message", holdsReload: true)
   package static let session = RunPurpose("session")
   package static let onDisconnect = RunPurpose("on_disconnect")
   package static let onShutdown = RunPurpose("on_shutdown")
@@ -33,6 +38,8 @@ package final class ScriptTask {
   package internal(set) var purpose: RunPurpose = .task
   /// The connection whose end ends this run, as the errors of the run name it.
   package internal(set) var connection: ConnectionScript?
+  /// The connection whose run started this one, or an earlier one in the line; nil: nobody's.
+  var origin: ConnectionScript?
   /// What it is parked on; nil while it runs or when it has not started.
   var wait: ScriptWait?
   /// What its next wait raises.
@@ -62,6 +69,7 @@ package final class ScriptTask {
     id = 0
     purpose = .task
     connection = nil
+    origin = nil
     wait = nil
     cancellation = nil
     isEnding = false

@@ -47,6 +47,7 @@ enum ShippedLua {
     "node_tasks": PackageResources.node_tasks_lua,
     "node_time": PackageResources.node_time_lua,
     "queue": PackageResources.queue_lua,
+    "reload": PackageResources.reload_lua,
     "require": PackageResources.require_lua,
     "script": PackageResources.script_lua,
     "tasks": PackageResources.tasks_lua,

@@ -1,0 +1,105 @@
+import Logging
+import NodeCore
+import NodeEngine
+
+/// The time after a reload in which the new code is watched and the old one kept, parked.
+final class Probation {
+  let old: ScriptHooks
+  let new: ScriptHooks
+  /// The old code's sides of the connections that moved.
+  private(set) var sides: [ConnectionID: ConnectionScript]
+  private var hooksLeft: Int
+  private var failuresLeft: Int
+  private var timer: (any ScheduledTimer)?
+  private let onFailure: (Probation, String) -> Void
+  private let onPassed: (Probation) -> Void
+  private var isOver = false
+  private var waiters: [(ProbationOutcome) -> Void] = []
+
+  init(
+    of new: ScriptHooks, after old: ScriptHooks, _ sides: [ConnectionScript], _ configuration: NodeConfiguration,
+    onFailure: @escaping (Probation, String) -> Void, onPassed: @escaping (Probation) -> Void
+  ) {
+    self.old = old
+    self.new = new
+    self.sides = Dictionary(uniqueKeysWithValues: sides.map { ($0.connection.id, $0) })
+    hooksLeft = configuration.probationHooks
+    failuresLeft = configuration.probationFailures
+    self.onFailure = onFailure
+    self.onPassed = onPassed
+    new.onFailure = { [weak self] in self?.noteFailure("\($0)") }
+    timer = new.node.scheduler.schedule(after: configuration.probation) { [weak self] in self?.pass() }
+  }
+
+  func whenOver(_ waiter: @escaping (ProbationOutcome) -> Void) { waiters.append(waiter) }
+
+  func noteHooks(_ count: Int) {
+    guard !isOver, hooksLeft > 0 else { return }
+    hooksLeft -= count
+    guard hooksLeft <= 0 else { return }
+    // Not in the middle of a read.
+    new.node.scheduler.defer { [weak self] in self?.pass() }
+  }
+
+  /// Bytes that the new code's codec refuses, on a connection that was fine before: what errors of the script do not tell.
+  func noteEnd(of connection: Connection, _ reason: DisconnectReason) {
+    guard reason.kind == .decode, let side = new.side(of: connection), side.hasMoved else { return }
+    noteFailure("a connection that was fine before ended with \(reason)")
+  }
+
+  func forget(_ connection: Connection) { sides[connection.id] = nil }
+
+  private func noteFailure(_ what: String) {
+    guard !isOver else { return }
+    failuresLeft -= 1
+    guard failuresLeft < 0 else { return }
+    stop()
+    onFailure(self, what)
+  }
+
+  private func pass() {
+    guard !isOver else { return }
+    stop()
+    onPassed(self)
+  }
+
+  private func stop() {
+    isOver = true
+    new.onFailure = nil
+    timer?.cancel()
+    timer = nil
+  }
+
+  func end(_ outcome: ProbationOutcome) {
+    stop()
+    let waiters = waiters
+    self.waiters = []
+    for waiter in waiters { waiter(outcome) }
+  }
+}
+
+extension Generations {
+  func beginProbation(of new: ScriptHooks, after old: ScriptHooks, _ sides: [ConnectionScript]) {
+    let configuration = node.configuration
+    guard configuration.probation > .zero else { return }
+    probation = Probation(
+      of: new, after: old, sides, configuration,
+      onFailure: { [weak self] probation, why in
+        guard let self else { return }
+        node.logger.error("the code of generation \(probation.new.number) is rolled back: \(why)")
+        enqueueFirst(Rollback(probation, why))
+      },
+      onPassed: { [weak self] in
+        guard let self, probation === $0 else { return }
+        endProbation()
+      })
+  }
+
+  /// The code in force is trusted; the one before it is not needed any more.
+  func endProbation() {
+    guard let ending = probation else { return }
+    probation = nil
+    ending.end(.passed)
+    retireIfDone(ending.old)
+  }
+}

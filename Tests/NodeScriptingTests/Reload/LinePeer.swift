@@ -1,0 +1,80 @@
+import NodeCore
+import NodeEngine
+import Testing
+
+@testable import NodeScripting
+
+/// A peer of a node whose messages are lines, watching from outside: it numbers what it sends, and every line must be
+/// answered once and in order.
+final class LinePeer {
+  let client: RawClient
+  private var sent = 0
+  private var answered = 0
+
+  init(_ node: ScriptedNode) async throws {
+    client = try RawClient(#require(await node.node.address))
+  }
+
+  func send(_ line: String) async throws { try await client.write(Array((line + "\n").utf8)) }
+
+  func line() async throws -> String {
+    var bytes: [UInt8] = []
+    while true {
+      let byte = try await client.read(1)[0]
+      if byte == 10 { return String(decoding: bytes, as: UTF8.self) }
+      bytes.append(byte)
+    }
+  }
+
+  func ask(_ line: String) async throws -> String {
+    try await send(line)
+    return try await self.line()
+  }
+
+  /// Sends so many numbers at once.
+  func sendNumbers(_ count: Int) async throws {
+    let text = (0..<count).map { "\(sent + $0)\n" }.joined()
+    sent += count
+    try await client.write(Array(text.utf8))
+  }
+
+  /// Reads the answers to all that were sent: `number what the code in force said`.
+  ///
+  /// - Returns: what the code said, each once, in the order it changed.
+  @discardableResult
+  func expectAnswers() async throws -> [String] {
+    var voices: [String] = []
+    while answered < sent {
+      let parts = try await line().split(separator: " ", maxSplits: 1)
+      #expect(parts.first.map(String.init) == "\(answered)", "lost, doubled or out of order")
+      answered += 1
+      let voice = parts.count > 1 ? String(parts[1]) : ""
+      if voices.last != voice { voices.append(voice) }
+    }
+    return voices
+  }
+}
+
+/// A script that answers each line with itself and `voice`, and counts them in `node.state.count` and `conn.state.count`.
+func answering(_ voice: String, _ more: String = "") -> String {
+  """
+  local codec = require "moonpeer.codec"
+  return {
+    codec = codec.lines(),
+    process_message = function(node, conn, message)
+      node.state.count = (node.state.count or 0) + 1
+      conn.state.count = (conn.state.count or 0) + 1
+      conn:send(message .. " \(voice)")
+    end,
+    \(more)
+  }
+  """
+}
+
+extension ScriptedNode {
+  /// Reloads from text, as if the file had been changed.
+  @discardableResult
+  func reload(text: String) async throws(ScriptError) -> ReloadReport {
+    try await reload(ScriptSource(name: "test.lua", text: text))
+  }
+}

@@ -1,0 +1,298 @@
+import LuaHost
+import NodeCore
+import NodeEngine
+import Testing
+
+@testable import NodeScripting
+
+/// A reload meets hooks that are in the middle of something.
+@Suite(.onEveryBackend, .timeLimit(.minutes(2))) struct ReloadWaitingTests {
+  /// Answers "hold" only once `open` was called, everything else at once.
+  private func holding(_ voice: String, _ more: String = "") -> String {
+    """
+    local codec = require "moonpeer.codec"
+    local gate = {}
+    return {
+      codec = codec.lines(),
+      process_message = function(node, conn, message)
+        if message == "hold" then
+          node.state.holds = true
+          while not gate.open do node:sleep("1ms") end
+          node.state.holds = false
+        end
+        conn:send(message .. " \(voice)")
+      end,
+      calls = { open = function() gate.open = true end },
+      \(more)
+    }
+    """
+  }
+
+  private func parked(_ node: ScriptedNode) async throws {
+    try await eventually("the hook waits") { try await node.lua("return node.state.holds") == true }
+  }
+
+  @Test func `A hook that waits ends under its own code, and what comes after it under the new one`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start(holding("old"))
+      let peer = try await LinePeer(node), other = try await LinePeer(node)
+      try await peer.send("hold")
+      try await parked(node)
+      async let report = node.reload(text: holding("new"))
+      try await quiescing(node)
+      try await peer.send("after")
+      try await other.send("meanwhile")
+      _ = try await node.call("open")
+      #expect(try await peer.line() == "hold old")
+      #expect(try await peer.line() == "after new")
+      #expect(try await other.line() == "meanwhile new")
+      #expect(try await report.moved == 2)
+      #expect(try await node.lua("return node.state.holds") == false)
+    }
+  }
+
+  @Test func `A hook that does not end in time makes the reload fail, and no message is lost`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start(holding("old", "config = { reload_timeout = '50ms' },"))
+      let peer = try await LinePeer(node), other = try await LinePeer(node)
+      try await peer.send("hold")
+      try await parked(node)
+      async let reload = failure { try await node.reload(text: holding("new")) }
+      try await quiescing(node)
+      try await other.send("meanwhile")
+      let problem = try #require(await reload)
+      #expect(problem.code == .reload)
+      #expect(problem.kind == "timeout")
+      #expect(problem.message.contains("reload_timeout) process_message (peer "), "\(problem)")
+      #expect(problem.message.contains("waits in node:sleep"))
+      #expect(try await other.line() == "meanwhile old")
+      try await peer.send("after")
+      _ = try await node.call("open")
+      #expect(try await peer.line() == "hold old")
+      #expect(try await peer.line() == "after old")
+      #expect(try await node.reload(text: holding("new")).moved == 2)
+      #expect(try await peer.ask("x") == "x new")
+    }
+  }
+
+  @Test func `A request inside a hook gets its reply while the reload waits`() async throws {
+    try await withNodes { nodes in
+      func text(_ voice: String) -> String {
+        """
+        local codec = require "moonpeer.codec"
+        return { codec = codec.lines(), process_message = function(node, conn, message)
+          if message == "ask" then
+            node.state.holds = true
+            local reply = conn:request("what?", { match = function(m) return m:find "^this" end })
+            conn:send(reply .. " \(voice)")
+          else
+            conn:send(message .. " \(voice)")
+          end
+        end }
+        """
+      }
+      let node = try await nodes.start(text("old"))
+      let peer = try await LinePeer(node)
+      #expect(try await peer.ask("ask") == "what?")
+      async let report = node.reload(text: text("new"))
+      try await quiescing(node)
+      // "between" is decoded by the old code's request, so the old code handles it.
+      try await peer.send("between\nthis")
+      #expect(try await peer.line() == "this old")
+      #expect(try await peer.line() == "between old")
+      #expect(try await report.moved == 1)
+      #expect(try await peer.ask("later") == "later new")
+    }
+  }
+
+  @Test func `A request of a task ends with it; the messages it passed by are not lost`() async throws {
+    try await withNodes { nodes in
+      let more = """
+        calls = { begin = function(node)
+          node:spawn(function() node:connections()[1]:request("what?", { match = function() return false end }) end)
+        end },
+        """
+      let node = try await nodes.start(answering("old", more))
+      let peer = try await LinePeer(node)
+      _ = try await node.call("begin")
+      #expect(try await peer.line() == "what?")
+      #expect(try await peer.ask("a") == "a old")
+      try await node.reload(text: answering("new"))
+      #expect(try await peer.ask("b") == "b new")
+      #expect(await node.node.heuristics().scriptErrors == 0)
+    }
+  }
+
+  @Test func `Messages kept for a receive of nobody yet move with the connection`() async throws {
+    try await withNodes { nodes in
+      let text = """
+        local codec = require "moonpeer.codec"
+        return { codec = codec.lines(), calls = {
+          pass = function(node)
+            local conn = node:connections()[1]
+            return conn:request("go", { match = function(m) return m == "last" end })
+          end,
+          take = function(node) return node:connections()[1]:receive(5) end,
+        } }
+        """
+      let node = try await nodes.start(text)
+      let peer = try await LinePeer(node)
+      try await eventually("it is there") { await node.node.counts.connected == 1 }
+      async let last = node.call("pass")
+      #expect(try await peer.line() == "go")
+      try await peer.send("first\nsecond\nlast")
+      #expect(try await last == ["last"])
+      try await node.reload(text: text)
+      #expect(try await node.call("take") == ["first"])
+      #expect(try await node.call("take") == ["second"])
+      try await peer.send("third")
+      #expect(try await node.call("take") == ["third"])
+    }
+  }
+
+  @Test func `A call under way is waited for`() async throws {
+    try await withNodes { nodes in
+      func text(_ voice: String) -> String {
+        """
+        return { calls = { slow = function(node)
+          node.state.holds = true
+          while not node.state.open do node:sleep(0.001) end
+          return "\(voice)"
+        end, open = function(node) node.state.open = true end } }
+        """
+      }
+      let node = try await nodes.start(text("old"))
+      async let slow = node.call("slow")
+      try await parked(node)
+      async let report = node.reload(text: text("new"))
+      try await quiescing(node)
+      _ = try await node.call("open")
+      #expect(try await slow == ["old"])
+      #expect(try await report.generation == 2)
+      #expect(try await node.call("slow") == ["new"])
+    }
+  }
+
+  @Test func `A connection in a session ends under its own code, which lives as long`() async throws {
+    try await withNodes { nodes in
+      func text(_ voice: String) -> String {
+        """
+        local codec = require "moonpeer.codec"
+        return { codec = codec.lines(), config = { probation = 0 }, session = function(node, conn)
+          local helper = node:spawn(function() while true do node:sleep(0.001) conn.state.beats = (conn.state.beats or 0) + 1 end end)
+          for message in function() return conn:receive() end do
+            conn:send(message .. " \(voice) " .. tostring(helper.status ~= "cancelled"))
+            if message == "bye" then return end
+          end
+        end }
+        """
+      }
+      let node = try await nodes.start(text("old"))
+      let peer = try await LinePeer(node)
+      #expect(try await peer.ask("a") == "a old true")
+      let runtime = Weak(node.hooks.value.runtime)
+      let report = try await node.reload(text: text("new"))
+      #expect(report.moved == 0)
+      #expect(report.left == 1)
+      let other = try await LinePeer(node)
+      #expect(try await other.ask("b") == "b new true")
+      #expect(try await peer.ask("c") == "c old true")
+      #expect(await node.generations().map { [$0.number, $0.connections] } == [[1, 1], [2, 1]])
+      #expect(try await node.lua("return #node:connections()") == 1)
+      #expect(await node.node.counts.connected == 2)
+      #expect(try await peer.ask("bye") == "bye old true")
+      try await eventually("the old code is gone") { await node.generations().map(\.number) == [2] && runtime.isGone }
+      #expect(try await other.ask("d") == "d new true")
+    }
+  }
+
+  @Test func `A handshake under way ends under its own code, and its connection goes on with the new one`() async throws {
+    try await withNodes { nodes in
+      func text(_ voice: String) -> String {
+        answering(
+          voice,
+          """
+          config = { probation = 0 },
+          handshake = function(node, conn)
+            conn:write("hello from \(voice)\\n")
+            conn.state.name = conn:read_until("\\n")
+            return conn.state.name
+          end,
+          on_connect = function(node, conn) node.state.greeted = (node.state.greeted or "") .. conn.state.name .. " \(voice)" end,
+          """)
+      }
+      let node = try await nodes.start(text("old"))
+      let peer = try await LinePeer(node)
+      #expect(try await peer.line() == "hello from old")
+      let report = try await node.reload(text: text("new"))
+      #expect(report.left == 1)
+      try await peer.send("Ada")
+      #expect(try await peer.ask("a") == "a new")
+      #expect(try await node.lua("return node.state.greeted") == "Ada new")
+      #expect(await node.node.connections().first?.peer == "Ada")
+      try await eventually("the old code is gone") { await node.generations().map(\.number) == [2] }
+    }
+  }
+
+  @Test func `An on_disconnect under way ends under its own code, once`() async throws {
+    try await withNodes { nodes in
+      func text(_ voice: String) -> String {
+        answering(
+          voice,
+          """
+          config = { probation = 0 },
+          on_disconnect = function(node) print "begins \(voice)" node:sleep("30ms") print "ends \(voice)" end,
+          """)
+      }
+      let node = try await nodes.start(text("old"))
+      do {
+        let peer = try await LinePeer(node)
+        _ = try await peer.ask("a")
+      }
+      try await eventually("it has begun") { nodes.log.lines(with: "begins old").count == 1 }
+      let report = try await node.reload(text: text("new"))
+      #expect(report.moved == 0)
+      try await eventually("it is over") { nodes.log.lines(with: "ends old").count == 1 }
+      try await eventually("the old code is gone") { await node.generations().map(\.number) == [2] }
+      #expect(nodes.log.lines(with: "begins new").isEmpty)
+      #expect(await node.node.counts.connected == 0)
+    }
+  }
+
+  @Test func `A node that is shutting down refuses, whether it was asked before or after`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start(holding("old"))
+      let peer = try await LinePeer(node)
+      try await peer.send("hold")
+      try await parked(node)
+      async let reload = failure { try await node.reload(text: holding("new")) }
+      async let second = failure { try await node.reload(text: holding("newer")) }
+      try await quiescing(node)
+      await node.shutDown()
+      #expect(await reload?.kind == "shutdown")
+      #expect(await second?.kind == "shutdown")
+      #expect(await failure { try await node.reload(text: holding("late")) }?.kind == "shutdown")
+    }
+  }
+
+  @Test func `A node that has not started refuses`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.load("return {}")
+      #expect(await failure { try await node.reload(text: "return {}") }?.message.contains("has not started yet") == true)
+      try await node.start()
+      #expect(try await node.reload(text: "return {}").generation == 2)
+    }
+  }
+
+  /// Waits until the reload waits for hooks to end.
+  private func quiescing(_ node: ScriptedNode) async throws {
+    let generations = node.generations
+    try await eventually("the reload waits") { await onLoop(of: node) { generations.value.current.isHolding } }
+  }
+}
+
+struct Weak<Object: AnyObject>: @unchecked Sendable {
+  weak var object: Object?
+  init(_ object: Object) { self.object = object }
+  var isGone: Bool { object == nil }
+}
