@@ -47,6 +47,7 @@
 ---| "limit" # One of `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting` is used up.
 ---| "load" # A module was not found or could not be loaded.
 ---| "refused" # Nobody listens there.
+---| "replaced" # The code was replaced by a reload, and what ran in it and was no hook ended.
 ---| "resolve" # The name has no address.
 ---| "script" # A hook raised an error of its own.
 ---| "self" # The node's own address.
@@ -74,6 +75,10 @@
 ---@field on_disconnect? (fun(node: moonpeer.Node, conn: moonpeer.Conn, reason: moonpeer.Reason): any) Runs before the connection is forgotten, never for one that was rejected. An error is logged and counted.
 ---@field timers? table<string, moonpeer.TimerEntry> Name → `{ every =, jitter =, run = function(node) end }`; they start after `init`. An error in one is logged and the timer goes on.
 ---@field calls? table<string, fun(node: moonpeer.Node, ...: any): any> Name → `function(node, …)`: what another script, a scenario or Swift may ask. Plain data in and out; an error is raised at the caller.
+---@field save? (fun(state: table): any) What of `node.state` moves to the new code, as plain data. Without it: all of it. It cannot wait; an error gives the reload up.
+---@field restore? (fun(data: any, from_version: integer?): any) Makes the new `node.state` from what the old code saved. Without it: the data as it is. `init` is not run again: tasks that the new code needs are started here, with `require("moonpeer.node"):spawn(…)`. It cannot wait; an error gives the reload up.
+---@field save_connection? (fun(conn: moonpeer.Conn): any) What of `conn.state` moves. Without it: all of it.
+---@field restore_connection? (fun(conn: moonpeer.Conn, data: any, from_version: integer?): any) What it returns becomes `conn.state`; after nil, that is what it has put into `conn.state` itself. Without it: the data as it is.
 ---@field on_shutdown? (fun(node: moonpeer.Node): any) The last word: connections are still live. An error is logged.
 
 --- The keys of `config`.
@@ -100,6 +105,10 @@
 ---@field io_loops? integer threads that read and write the sockets for the node's own; 0: that does it itself
 ---@field script_memory? moonpeer.Size memory of the node's script
 ---@field script_time? moonpeer.Duration of one uninterrupted run of script code
+---@field reload_timeout? moonpeer.Duration for running hooks to end before a reload is given up
+---@field probation? moonpeer.Duration in which the code of a reload is watched and may be rolled back
+---@field probation_hooks? integer hooks after which the watching ends, if that comes first
+---@field probation_failures? integer failures in that time that roll nothing back yet
 
 --- One entry of `args`, where a plain default does not say enough.
 ---@class moonpeer.Arg
@@ -307,7 +316,8 @@ function moonpeerNode:random(low, high) end
 ---@field script_errors integer Errors raised by the script and not caught.
 ---@field budget_kills integer Runs ended for script_time or script_memory.
 ---@field reloads integer Reloads that took effect.
----@field failed_reloads integer Reloads that were refused or rolled back.
+---@field failed_reloads integer Reloads that were given up before they took effect.
+---@field rolled_back integer Reloads that took effect and were rolled back.
 
 ---@class moonpeer.Conn.request.options
 ---@field timeout? moonpeer.Duration For the reply. Default: 30.

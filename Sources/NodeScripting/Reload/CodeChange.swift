@@ -38,8 +38,7 @@ extension Generations {
     change = nil
     waitingChanges = []
     for change in ending { change.abandon(error) }
-    probation?.end(.stopped)
-    probation = nil
+    endProbation(.stopped)
   }
 
   var shutdownError: ScriptError {

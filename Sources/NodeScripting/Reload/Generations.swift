@@ -25,6 +25,8 @@ package final class Generations: NodeHooks {
   var lastNumber = 1
   var change: (any CodeChange)?
   var waitingChanges: [any CodeChange] = []
+  /// What came of the last reload's probation.
+  var lastOutcome = ProbationOutcome.passed
   var probation: Probation? { didSet { updateWatching() } }
   /// Reads are looked at: messages are held back or counted.
   private var isWatching = false

@@ -81,6 +81,7 @@ final class Probation {
 extension Generations {
   func beginProbation(of new: ScriptHooks, after old: ScriptHooks, _ sides: [ConnectionScript]) {
     let configuration = node.configuration
+    lastOutcome = .passed
     guard configuration.probation > .zero else { return }
     probation = Probation(
       of: new, after: old, sides, configuration,
@@ -98,8 +99,14 @@ extension Generations {
   /// The code in force is trusted; the one before it is not needed any more.
   func endProbation() {
     guard let ending = probation else { return }
-    probation = nil
-    ending.end(.passed)
+    endProbation(.passed)
     retireIfDone(ending.old)
+  }
+
+  func endProbation(_ outcome: ProbationOutcome) {
+    guard let ending = probation else { return }
+    probation = nil
+    lastOutcome = outcome
+    ending.end(outcome)
   }
 }

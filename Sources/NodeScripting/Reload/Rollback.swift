@@ -58,14 +58,13 @@ final class Rollback: CodeChange {
       generations.endProbation()
       return finish()
     }
-    generations.probation = nil
     migration.commit()
     generations.swap(to: old)
+    generations.endProbation(.rolledBack(why))
     generations.node.heuristics.rolledBack += 1
     bad.endRuns()
     generations.node.logger.notice("rolled back: generation \(old.number), \(sides.count) connections moved")
     migration.resume()
-    probation.end(.rolledBack(why))
     generations.retireIfDone(bad)
     finish()
   }

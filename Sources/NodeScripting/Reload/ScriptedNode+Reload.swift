@@ -34,10 +34,10 @@ extension ScriptedNode {
     return try result.get()
   }
 
-  /// Waits until the code of the last reload is trusted, or rolled back; at once where none is watched.
+  /// What came of the last reload: waits until its code is trusted, or rolled back. `passed` where there was none.
   public func probation() async -> ProbationOutcome {
     await onLoop { generations, answer in
-      guard let probation = generations.probation else { return answer(.passed) }
+      guard let probation = generations.probation else { return answer(generations.lastOutcome) }
       probation.whenOver(answer)
     }
   }

@@ -150,8 +150,8 @@ import Testing
         """)
       try await node.reload(
         text: """
-          local node = require "moonpeer.node"
           return { restore = function(state)
+            local node = require "moonpeer.node"
             node:spawn(function() state.task = node.address ~= nil and #node:connections() == 0 end)
             return state
           end }
@@ -215,7 +215,7 @@ import Testing
         text: "return { config = { idle_timeout = '2m', max_connections = 7, listener_backlog = 20, listen = 'none' } }")
       #expect(report.warnings.map { $0.prefix { $0 != " " } } == ["config.listen", "config.listener_backlog"])
       #expect(nodes.log.lines(with: "config.listener_backlog takes effect only after a restart").count == 1)
-      #expect(try await node.lua("return node.config.idle_timeout") == 120)
+      #expect(try await node.lua("return node.config.idle_timeout") == 120.0)
       #expect(try await node.lua("return node.config.max_connections") == 7)
       #expect(try await node.lua("return node.config.listener_backlog") == 10)
       #expect(await node.node.address != nil)
