@@ -122,7 +122,9 @@ extension NodeConfiguration {
     size("script_memory", \.scriptMemory, "64MiB", "memory of the node's script", zero: .none),
     duration("script_time", \.scriptTime, "1s", "of one uninterrupted run of script code", zero: .none),
     duration("reload_timeout", \.reloadTimeout, "5s", "for running hooks to end before a reload is given up"),
-    duration("probation", \.probation, "10s", "in which the code of a reload is watched and may be rolled back", zero: .none),
+    duration(
+      "probation", \.probation, "10s", "in which the code of a reload is watched and may be rolled back; 0: not at all",
+      zero: .allowed),
     count("probation_hooks", \.probationHooks, "100", "hooks after which the watching ends, if that comes first"),
     count("probation_failures", \.probationFailures, "0", "failures in that time that roll nothing back yet", zero: .allowed),
   ]

@@ -8,7 +8,7 @@ enum NetworkNatives {
   static let natives: [(String, LuaNative)] = [
     ("start", start), ("call", call), ("eval", evaluate), ("connect", connect), ("edges", edges), ("address", address),
     ("connected", connected), ("connections", connections), ("stats", stats), ("heuristics", heuristics), ("stop", stop),
-    ("restart", restart),
+    ("restart", restart), ("reload", reload),
   ]
 
   /// start(script, arguments) → { id, name }
@@ -120,6 +120,20 @@ enum NetworkNatives {
     one(LuaCall(state), "handle:restart") { world, id throws(ScriptError) in
       try await world.restart(id)
       return .boolean(true)
+    }
+  }
+
+  /// reload(id, script?) → { generation, moved, left, pause, warnings }
+  private static let reload: LuaNative = { state in
+    let call = LuaCall(state)
+    let script = call.string(2)
+    return one(call, "handle:reload") { world, id throws(ScriptError) in
+      let report = try await world.reload(id, script)
+      return [
+        "generation": .integer(Int64(report.generation)), "moved": .integer(Int64(report.moved)),
+        "left": .integer(Int64(report.left)), "pause": .number(report.pause / .seconds(1)),
+        "warnings": .table(LuaTable(array: report.warnings.map { LuaValue($0) })),
+      ]
     }
   }
 

@@ -54,8 +54,7 @@ final class ScenarioWorld: Sendable {
   /// Starts a node. Of the table it is given, declared arguments go to the script, configuration keys and `name` to the
   /// node.
   func start(_ script: String, _ given: LuaTable) async throws(ScriptError) -> (id: Int64, name: String) {
-    let path = script.hasPrefix("/") || folder == "." ? script : folder + "/" + script
-    let source = try ScriptSource.file(path)
+    let source = try ScriptSource.file(path(of: script))
     let environment = environment()
     let declared = try await declaration(of: source, in: environment)
     var options = ScriptOptions()
@@ -138,6 +137,18 @@ final class ScenarioWorld: Sendable {
     if isCrash { await node.crash() } else { await node.shutDown() }
     return true
   }
+
+  /// Gives a running node new code: another script, or its own as it is on disk now.
+  func reload(_ id: Int64, _ script: String?) async throws(ScriptError) -> ReloadReport {
+    let node = try running(id)
+    let source = try script.map { name throws(ScriptError) in try ScriptSource.file(path(of: name)) }
+    let report = try await node.reload(source)
+    // What a restart starts is what the node runs.
+    if let source { entries.withLock { $0[Int(id) - 1].source = source } }
+    return report
+  }
+
+  private func path(of script: String) -> String { script.hasPrefix("/") || folder == "." ? script : folder + "/" + script }
 
   /// Starts a node anew, with an empty state, where it listened before.
   func restart(_ id: Int64) async throws(ScriptError) {

@@ -46,6 +46,26 @@ import Testing
     #expect(result.failure == nil)
   }
 
+  @Test func `A reload gives a node other code, keeps its state and its connections, and a restart starts that code`() async throws {
+    let result = try await runScenario(
+      """
+      local nodes = net:nodes(2, "echo.lua")
+      local a, b = nodes[1], nodes[2]
+      net:connect(nodes, network.line())
+      b:eval("node.state.kept = 'kept'")
+      local report = b:reload()
+      net:expect(report.generation == 2 and report.moved == 1 and report.left == 0)
+      net:expect(#report.warnings == 0 and report.pause >= 0)
+      a:call("broadcast", "hi")
+      net:eventually("heard", "5s", function() return b:call("heard") == 1 end)
+      net:expect(b:eval("return node.state.kept") == "kept")
+      local ok, problem = pcall(b.reload, b, "none.lua")
+      net:expect(not ok and problem.kind == "script" and b:call("heard") == 1)
+      net:expect(#a:connections() == 1)
+      """)
+    #expect(result.failure == nil)
+  }
+
   @Test func `An error in a call is the caller's, with the script's line`() async throws {
     let result = try await runScenario(
       """
@@ -63,7 +83,9 @@ import Testing
     (#"net:node("echo.lua"):call("herd")"#, "did you mean \"heard\"?"),
     (#"net:node("echo.lua"):eval("return +")"#, "unexpected symbol"),
     (#"return net:node("echo.lua").adress"#, "did you mean \"address\"?"),
-    (#"net:node("echo.lua"):reload("x")"#, "not in this version"), (#"net:node(12)"#, "must be a string, got integer 12"),
+    (#"net:node("echo.lua"):reload("x")"#, "cannot read the script"), (#"net:node("echo.lua"):reload(5)"#, "file name"),
+    (#"net:node("echo.lua"):reload("broken.lua")"#, "broken.lua:1"), (#"net:node("echo.lua"):pause()"#, "not in this version"),
+    (#"net:node(12)"#, "must be a string, got integer 12"),
     (#"net:nodes(0, "echo.lua")"#, "at least 1"), (#"net:partition({}, "rest")"#, "not in this version"),
     (#"net:evntually("x", 1, print)"#, "did you mean \"eventually\"?"),
     (#"net:node("broken.lua")"#, "broken.lua:1"), (#"net:node("wrong.lua")"#, "did you mean \"process_message\"?"),

@@ -106,7 +106,7 @@
 ---@field script_memory? moonpeer.Size memory of the node's script
 ---@field script_time? moonpeer.Duration of one uninterrupted run of script code
 ---@field reload_timeout? moonpeer.Duration for running hooks to end before a reload is given up
----@field probation? moonpeer.Duration in which the code of a reload is watched and may be rolled back
+---@field probation? moonpeer.Duration in which the code of a reload is watched and may be rolled back; 0: not at all
 ---@field probation_hooks? integer hooks after which the watching ends, if that comes first
 ---@field probation_failures? integer failures in that time that roll nothing back yet
 
@@ -704,6 +704,11 @@ function moonpeerNodeHandle:crash() end
 ---@return boolean was_running
 function moonpeerNodeHandle:shut_down() end
 
+--- Gives it new code while it runs: same connections, same state. Raises where that fails; the old code runs on then.
+---@param script? string another script; its path starts at the scenario's folder; default: its own file
+---@return moonpeer.ReloadReport
+function moonpeerNodeHandle:reload(script) end
+
 --- Ends it where it still runs, and starts it anew: empty state, same name and address.
 ---@return true
 function moonpeerNodeHandle:restart() end
@@ -714,6 +719,14 @@ function moonpeerNodeHandle:restart() end
 ---@field address moonpeer.Address The peer's address.
 ---@field local_address moonpeer.Address This side's address.
 ---@field side "initiator"|"responder" Which end it is.
+
+--- What `handle:reload()` gives.
+---@class moonpeer.ReloadReport
+---@field generation integer The number of the code in force; what a node starts with is 1.
+---@field moved integer Live connections that the new code has now.
+---@field left integer Connections that stay with the old code until they end.
+---@field pause number For how many seconds messages were held back.
+---@field warnings string[] Settings that need a restart.
 
 --- Who dials whom; for `net:connect`.
 ---@class moonpeer.Topology

@@ -128,6 +128,11 @@ package enum NetworkAPI {
         "shut_down", returns: [["was_running: boolean"]], waits: true,
         "Ends it in order; false when it was not running."),
       function(
+        "reload",
+        [optional("script", "string", default: "its own file", "another script; its path starts at the scenario's folder")],
+        returns: [["moonpeer.ReloadReport"]], waits: true,
+        "Gives it new code while it runs: same connections, same state. Raises where that fails; the old code runs on then."),
+      function(
         "restart", returns: [["true"]], waits: true,
         "Ends it where it still runs, and starts it anew: empty state, same name and address."),
     ])
@@ -141,9 +146,19 @@ package enum NetworkAPI {
       field("side", "\"initiator\"|\"responder\"", "Which end it is."),
     ])
 
+  package static let reloadReport = APIClass(
+    name: "reload report", type: "moonpeer.ReloadReport", doc: "What `handle:reload()` gives.",
+    fields: [
+      field("generation", "integer", "The number of the code in force; what a node starts with is 1."),
+      field("moved", "integer", "Live connections that the new code has now."),
+      field("left", "integer", "Connections that stay with the old code until they end."),
+      field("pause", "number", "For how many seconds messages were held back."),
+      field("warnings", "string[]", "Settings that need a restart."),
+    ])
+
   package static let section = APISection(
     title: "Scenarios", doc: "Scripted test networks: nodes, who dials whom, and what must hold.",
-    classes: [net, handle, connectionInfo, topologyType], modules: [module],
+    classes: [net, handle, connectionInfo, reloadReport, topologyType], modules: [module],
     example: """
       -- scenario.lua
       local network = require "moonpeer.network"

@@ -7,7 +7,7 @@ local Node = { __name = "node handle", __metatable = false }
 local started = setmetatable({}, { __mode = "k" })
 local methods = {}
 
-local later = { reload = true, pause = true, resume = true }
+local later = { pause = true, resume = true }
 
 function Node.__index(handle, key)
   local method = methods[key]
@@ -65,5 +65,12 @@ function methods.shut_down(handle) return native.stop(id_of(handle, "handle:shut
 
 -- restart(): the same script with the same arguments on the same address, with an empty state
 function methods.restart(handle) return native.restart(id_of(handle, "handle:restart", 2)) end
+
+-- reload(script?) → what it did: new code for the running node, without a script its own file as it is now; raises where
+-- the new code is not taken
+function methods.reload(handle, script)
+  text.optional(script, "string", "handle:reload: the script's file name", 2)
+  return native.reload(id_of(handle, "handle:reload", 2), script)
+end
 
 return M

@@ -190,7 +190,7 @@ import Testing
       options.name = "filed"
       let node = try await ScriptedNode.load(
         .file(script.path(percentEncoded: false)), options: options,
-        environment: .sockets(Backend.current, logger: nodes.log.logger))
+        environment: Backend.current.environment(logger: nodes.log.logger))
       try await node.start()
       #expect(try await node.call("word") == ["old"])
       try Data("return { word = 'new' }".utf8).write(to: module)
