@@ -75,7 +75,7 @@ enum EchoCase {
 
   static func lua(_ parameters: Parameters) async throws -> Measurement {
     let nodes = Nodes(parameters)
-    let server = try await nodes.lua(server)
+    let server = try await nodes.lua(server, ioLoops: parameters.ioLoops ?? 0)
     let words: [LuaValue] = [LuaValue("\(await server.node.address!)"), .integer(Int64(parameters.size))]
     let clients = try await begin(client, parameters, nodes, words)
     let first = try await sum(clients, "turns")

@@ -107,9 +107,10 @@ enum StreamCase {
     let nodes = Nodes(parameters)
     let codec = LuaValue(parameters.codec)
     let senderCodec: LuaValue = parameters.codec == "custom" ? "two_bytes" : codec
-    let receiver = try await nodes.lua(receiver, ["codec": codec])
+    let ioLoops = parameters.ioLoops ?? 0
+    let receiver = try await nodes.lua(receiver, ["codec": codec], ioLoops: ioLoops)
     let sender = try await nodes.lua(sender, ["codec": senderCodec], listens: false)
-    let checker = try await nodes.lua(checker, ["codec": codec])
+    let checker = try await nodes.lua(checker, ["codec": codec], ioLoops: ioLoops)
     let size = LuaValue.integer(Int64(parameters.size))
 
     let numbered = 20_000
