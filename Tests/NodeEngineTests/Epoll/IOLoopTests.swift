@@ -1,3 +1,4 @@
+import Logging
 import NIOPosix
 import NodeCore
 import Synchronization
@@ -8,11 +9,22 @@ import Testing
 /// A node whose sockets other loops carry (`io_loops`). That it keeps every promise is what the suites on every backend show.
 @Suite struct IOLoopTests {
   @Test func `The streams are spread over the loops, and leave them`() async throws {
-    let loops = IOLoops(2)
-    let first = loops.next()
-    first.streams.wrappingAdd(1, ordering: .relaxed)
-    defer { first.streams.wrappingSubtract(1, ordering: .relaxed) }
-    #expect(loops.next() !== first)
+    let loops = EpollLoops(count: 3)
+    let ioLoops = IOLoops(of: [loops.next(), loops.next()])
+    var environment = NodeEnvironment.sockets(on: loops)
+    environment.transport = EpollTransport(ioLoops: ioLoops)
+    environment.logger.logLevel = .critical
+    func streams() -> [Int] { ioLoops.loops.map { $0.streams.load(ordering: .relaxed) } }
+    try await withNode(Echo(), in: environment) { node in
+      let address = await node.address
+      let peers = try (0..<4).map { _ in try RawSocket(to: address) }
+      try await eventually("all are there") { await node.connected == 4 }
+      #expect(streams() == [2, 2])
+      for peer in peers { peer.close() }
+      try await eventually("all are gone") { await node.connected == 0 }
+      #expect(streams() == [0, 0])
+    }
+    await loops.shutDown()
   }
 
   @Test func `NIO's sockets have none: that is refused, with the key's name`() async throws {
@@ -58,15 +70,15 @@ import Testing
 
   @Test func `What an I/O loop reads ahead of a node that does not read is bounded`() async throws {
     let channel = RelayChannel(-1)
-    let read = EpollLoop.readSize
-    channel.handOver(read)
+    let half = RelayChannel.readAhead / 2
+    channel.handOver(half)
     #expect(!channel.isFull)
-    channel.handOver(read)
+    channel.handOver(half)
     #expect(channel.isFull)
     // Nothing was handled meanwhile: the pause holds, until half of it is.
     #expect(!channel.pause())
     #expect(!channel.handled(1))
-    #expect(channel.handled(read))
+    #expect(channel.handled(half))
     // Told once.
     #expect(!channel.handled(10))
     // Handled before the pause was seen: it ends at once.

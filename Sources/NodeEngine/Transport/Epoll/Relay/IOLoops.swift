@@ -12,7 +12,7 @@ final class IOLoop: Sendable {
 
 /// The I/O loops of one node: some of those that the process has. They hold no nodes, so no script keeps them from their sockets.
 struct IOLoops: Sendable {
-  private let loops: [IOLoop]
+  let loops: [IOLoop]
 
   /// Takes those whose turn it is. They are started when they are first needed, and never end.
   ///
