@@ -13,6 +13,8 @@ final class ScenarioWorld: Sendable {
     var options: ScriptOptions
     var name: String
     var address: PeerAddress?
+    /// The port of a node that is down, in case it comes back.
+    var port: ReservedPort?
   }
 
   private let entries = Mutex<[Entry]>([])
@@ -132,9 +134,12 @@ final class ScenarioWorld: Sendable {
 
   /// Ends a node, in order or as a crash would; false when it was not running.
   func stop(_ id: Int64, isCrash: Bool) async throws(ScriptError) -> Bool {
-    guard let node = try entry(id).node else { return false }
+    let entry = try entry(id)
+    guard let node = entry.node else { return false }
     entries.withLock { $0[Int(id) - 1].node = nil }
     if isCrash { await node.crash() } else { await node.shutDown() }
+    let port = entry.address.flatMap(ReservedPort.init)
+    entries.withLock { $0[Int(id) - 1].port = port }
     return true
   }
 
@@ -163,7 +168,10 @@ final class ScenarioWorld: Sendable {
     let environment = environment()
     let node = try await ScriptedNode.load(entry.source, options: options, environment: environment, directory: directory)
     try await start(node)
-    entries.withLock { $0[Int(id) - 1].node = node }
+    entries.withLock { entries in
+      entries[Int(id) - 1].node = node
+      entries[Int(id) - 1].port = nil
+    }
   }
 
   /// Ends every node at once; the names of those that are still not over when the time is.

@@ -53,6 +53,18 @@ import Testing
     }
   }
 
+  @Test func `A reserved port is nobody else's, refuses who connects, and is bound again by the next listener`() async throws {
+    let address = try await withNode(Quiet()) { await $0.address }
+    let port = try #require(ReservedPort(address))
+    #expect(throws: SocketFailure.self) { try RawListener(on: address) }
+    #expect(throws: SocketFailure.self) { try RawSocket(to: address) }
+    try await withNode(Quiet(), { $0.listen = [address] }) { node in
+      #expect(await node.address == address)
+      _ = try RawSocket(to: address)
+    }
+    withExtendedLifetime(port) {}
+  }
+
   @Test func `A port in use is refused in words`() async throws {
     try await withNode(Quiet()) { node in
       let address = await node.address
