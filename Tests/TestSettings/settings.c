@@ -6,7 +6,7 @@
 // Before main, because that is when both are read. What is set already stays.
 __attribute__((constructor)) static void set_defaults(void) {
   setenv("SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH", "8", 0);
-  setenv("NIO_SINGLETON_GROUP_LOOP_COUNT", "64", 0);
+  setenv("NIO_SINGLETON_GROUP_LOOP_COUNT", "128", 0);
 }
 
 void keep_standard_descriptors(posix_spawn_file_actions_t *actions) {
