@@ -31,6 +31,7 @@ package struct Admission: Sendable {
   }
   private var entries: [PeerAddress: Entry] = [:]
   private var perIP: [IPAddress: Int] = [:]
+  /// Counted only where there is a limit.
   private var perSubnet: [[UInt8]: Int] = [:]
   package private(set) var connecting = 0
 
@@ -58,15 +59,15 @@ package struct Admission: Sendable {
     connecting += 1
     if let ip {
       perIP[ip, default: 0] += 1
-      perSubnet[ip.subnet, default: 0] += 1
+      if limits.perSubnet != nil { perSubnet[ip.subnet, default: 0] += 1 }
     }
     return nil
   }
 
   /// The set-up is over and the connection live; false once shutdown has begun: then it must be given up.
   package mutating func establish(_ address: PeerAddress) -> Bool {
-    guard !isShuttingDown, let entry = entries[address], entry.isConnecting else { return false }
-    entries[address]!.isConnecting = false
+    guard !isShuttingDown, let index = entries.index(forKey: address), entries.values[index].isConnecting else { return false }
+    entries.values[index].isConnecting = false
     connecting -= 1
     return true
   }
@@ -79,14 +80,15 @@ package struct Admission: Sendable {
     if entry.isConnecting { connecting -= 1 }
     guard let ip = entry.ip else { return }
     Self.decrement(&perIP, ip)
-    Self.decrement(&perSubnet, ip.subnet)
+    if limits.perSubnet != nil { Self.decrement(&perSubnet, ip.subnet) }
   }
 
   package mutating func beginShutdown() { isShuttingDown = true }
 
   private static func decrement<Key>(_ counts: inout [Key: Int], _ key: Key) {
-    counts[key]! -= 1
-    if counts[key] == 0 { counts[key] = nil }
+    let index = counts.index(forKey: key)!
+    counts.values[index] -= 1
+    if counts.values[index] == 0 { counts.remove(at: index) }
   }
 
   /// What does not add up, or nil. For tests and the chaos watchdog.
@@ -96,7 +98,7 @@ package struct Admission: Sendable {
     var ips: [IPAddress: Int] = [:]
     for entry in entries.values { if let ip = entry.ip { ips[ip, default: 0] += 1 } }
     if ips != perIP { return "the counts per IP are wrong" }
-    if perSubnet.values.reduce(0, +) != ips.values.reduce(0, +) { return "the counts per subnet are wrong" }
+    if limits.perSubnet != nil, perSubnet.values.reduce(0, +) != ips.values.reduce(0, +) { return "the counts per subnet are wrong" }
     if let most = perIP.values.max(), most > limits.perIP { return "\(most) connections of one IP are over the limit" }
     return nil
   }

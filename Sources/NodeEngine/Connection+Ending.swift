@@ -77,6 +77,8 @@ extension LocalNode {
       connection.timers = []
       flushThenForget(connection)
     }
+    hooks.disconnected(connection, reason: reason, completion: finish)
+    guard !isOver else { return }
     let limit = configuration.onDisconnectTimeout
     connection.timers.append(
       scheduler.schedule(after: limit) { [self] in
@@ -87,7 +89,6 @@ extension LocalNode {
         hooks.cancel(.onDisconnect, connection, because: error)
         finish()
       })
-    hooks.disconnected(connection, reason: reason, completion: finish)
   }
 
   private func flushThenForget(_ connection: Connection) {

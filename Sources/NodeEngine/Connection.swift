@@ -19,7 +19,7 @@ public enum Readability: Sendable { case more, ended }
 
 /// Calls a wait off.
 public final class WaitToken {
-  private var action: (() -> Void)?
+  @exclusivity(unchecked) private var action: (() -> Void)?
   init(_ action: @escaping () -> Void) { self.action = action }
   /// Ends the wait without calling its handler; twice is harmless.
   public func cancel() {
@@ -47,9 +47,9 @@ public final class Connection {
   /// What has been received and not yet handled.
   public let inbound = Inbound()
   /// What the hooks keep with it.
-  public var owner: AnyObject?
+  @exclusivity(unchecked) public var owner: AnyObject?
   /// Who the peer is, as the handshake found out.
-  public var peer: String?
+  @exclusivity(unchecked) public var peer: String?
 
   let stream: any ByteStream
   /// The stream, where an I/O loop carries it: that takes what is to be written without a copy.
@@ -58,13 +58,13 @@ public final class Connection {
   @exclusivity(unchecked) var isStreamAlive = true { didSet { plainRoom = 0 } }
 
   // Reading
-  var reader: ((Readability) -> Void)?
+  @exclusivity(unchecked) var reader: ((Readability) -> Void)?
   @exclusivity(unchecked) var isHeld = false
   /// Whether ``pauseReading()`` is in force.
   @exclusivity(unchecked) public internal(set) var isReadingPaused = false
-  var isPumping = false
+  @exclusivity(unchecked) var isPumping = false
   /// Messages are handed to the hooks, and not read by a conversation. Set when the connection comes up.
-  package var dispatchesMessages = false
+  @exclusivity(unchecked) package var dispatchesMessages = false
 
   // Writing. Touched with every message, on the loop only: the checks of exclusive access would cost more than the work.
   @exclusivity(unchecked) var outgoing = Bytes()
@@ -77,31 +77,31 @@ public final class Connection {
   @exclusivity(unchecked) var plainRoom = 0
   @exclusivity(unchecked) var plainMax = 0
   /// The large buffer goes when nothing was queued between two looks.
-  var isTrimScheduled = false
-  var queuedAtTrim: UInt64 = 0
-  var writtenTotal: UInt64 = 0
-  var writers: Deque<(id: UInt64, run: (Bool) -> Void)> = []
-  var flushers: Deque<(id: UInt64, target: UInt64, run: (DisconnectReason?) -> Void)> = []
-  var lastWaiter: UInt64 = 0
-  var isWakingWriters = false
-  var isWritingOut = false
-  var wroteWhileWritingOut = false
+  @exclusivity(unchecked) var isTrimScheduled = false
+  @exclusivity(unchecked) var queuedAtTrim: UInt64 = 0
+  @exclusivity(unchecked) var writtenTotal: UInt64 = 0
+  @exclusivity(unchecked) var writers: Deque<(id: UInt64, run: (Bool) -> Void)> = []
+  @exclusivity(unchecked) var flushers: Deque<(id: UInt64, target: UInt64, run: (DisconnectReason?) -> Void)> = []
+  @exclusivity(unchecked) var lastWaiter: UInt64 = 0
+  @exclusivity(unchecked) var isWakingWriters = false
+  @exclusivity(unchecked) var isWritingOut = false
+  @exclusivity(unchecked) var wroteWhileWritingOut = false
   @exclusivity(unchecked) var messagesSent: UInt64 = 0
   @exclusivity(unchecked) var bytesSent: UInt64 = 0
 
   // Ending
-  var reason: DisconnectReason?
-  var endWaiters: [(Bool) -> Void] = []
-  var timers: [any ScheduledTimer] = []
-  var idleTimer: (any ScheduledTimer)?
-  var writeTimer: (any ScheduledTimer)?
+  @exclusivity(unchecked) var reason: DisconnectReason?
+  @exclusivity(unchecked) var endWaiters: [(Bool) -> Void] = []
+  @exclusivity(unchecked) var timers: [any ScheduledTimer] = []
+  @exclusivity(unchecked) var idleTimer: (any ScheduledTimer)?
+  @exclusivity(unchecked) var writeTimer: (any ScheduledTimer)?
   /// The inbound progress that was last seen, and when.
-  var lastProgress: UInt64 = 0
-  var lastProgressAt: MonotonicTime
+  @exclusivity(unchecked) var lastProgress: UInt64 = 0
+  @exclusivity(unchecked) var lastProgressAt: MonotonicTime
   /// What the write under way had left when it last moved, and when that was.
-  var lastUnwritten = 0
-  var lastWriteProgressAt: MonotonicTime
-  var handshakeDone: ((Result<Void, NodeError>) -> Void)?
+  @exclusivity(unchecked) var lastUnwritten = 0
+  @exclusivity(unchecked) var lastWriteProgressAt: MonotonicTime
+  @exclusivity(unchecked) var handshakeDone: ((Result<Void, NodeError>) -> Void)?
   let createdAt: Double
 
   init(id: ConnectionID, stream: any ByteStream, address: PeerAddress, side: ConnectionSide, isStream: Bool, node: LocalNode) {

@@ -13,13 +13,15 @@ public final class LocalNode {
   /// A number of its own within the process.
   public let id: UInt64
   /// As validated: with its clamps applied.
-  public internal(set) var configuration: NodeConfiguration
+  @exclusivity(unchecked) public internal(set) var configuration: NodeConfiguration
   /// Carries the node's name.
   public let logger: Logger
   /// Time and order on its loop.
   public let scheduler: any Scheduler
+  // Touched on the loop only, and never while lent out: the checks of exclusive access would cost more than the work.
+
   /// Counters; hooks add to those that are theirs.
-  public var heuristics = Heuristics()
+  @exclusivity(unchecked) public var heuristics = Heuristics()
   /// Where the node listens, as bound.
   public var addresses: [PeerAddress] { listeners.map(\.address) }
   /// The first of ``addresses``; nil where it does not listen.
@@ -29,35 +31,35 @@ public final class LocalNode {
   /// The shell around this, for hooks that are `async`.
   weak var actor: Node?
   /// A started node lives until it is shut down, whoever lets go of it: its sockets and timers point here.
-  private var whileRunning: Node?
-  var hooks: (any NodeHooks)!
+  @exclusivity(unchecked) private var whileRunning: Node?
+  @exclusivity(unchecked) var hooks: (any NodeHooks)!
   var phase = Phase.created {
     didSet {
       whileRunning = phase == .created || phase == .stopped ? nil : actor
       if phase == .stopped { stopTrimming() }
     }
   }
-  var admission: Admission
-  var listeners: [any Listener] = []
+  @exclusivity(unchecked) var admission: Admission
+  @exclusivity(unchecked) var listeners: [any Listener] = []
   /// By id, so that they can be listed in the order they came up.
-  var live: [ConnectionID: Connection] = [:]
-  var byAddress: [PeerAddress: Connection] = [:]
-  var settingUp: [ConnectionID: Connection] = [:]
-  var dials: [UInt64: DialToken] = [:]
+  @exclusivity(unchecked) var live: [ConnectionID: Connection] = [:]
+  @exclusivity(unchecked) var byAddress: [PeerAddress: Connection] = [:]
+  @exclusivity(unchecked) var settingUp: [ConnectionID: Connection] = [:]
+  @exclusivity(unchecked) var dials: [UInt64: DialToken] = [:]
   /// Accepted connections that are not set up yet because their sockets are not.
-  var entering = 0
-  var lastID: UInt64 = 0
-  var ended = TrafficStatistics()
-  var shutdownWaiters: [() -> Void] = []
-  var tick: UInt64 = 0
-  var isClosing = false
-  var isPortFree = false
-  private var toFlush: [Connection] = []
-  var toTrim: [Connection] = []
-  var trimTimer: (any ScheduledTimer)?
-  private var droppedSinceLog = 0
-  private var lastDropLog: MonotonicTime?
-  var lastAcceptErrorLog: MonotonicTime?
+  @exclusivity(unchecked) var entering = 0
+  @exclusivity(unchecked) var lastID: UInt64 = 0
+  @exclusivity(unchecked) var ended = TrafficStatistics()
+  @exclusivity(unchecked) var shutdownWaiters: [() -> Void] = []
+  @exclusivity(unchecked) var tick: UInt64 = 0
+  @exclusivity(unchecked) var isClosing = false
+  @exclusivity(unchecked) var isPortFree = false
+  @exclusivity(unchecked) private var toFlush: [Connection] = []
+  @exclusivity(unchecked) var toTrim: [Connection] = []
+  @exclusivity(unchecked) var trimTimer: (any ScheduledTimer)?
+  @exclusivity(unchecked) private var droppedSinceLog = 0
+  @exclusivity(unchecked) private var lastDropLog: MonotonicTime?
+  @exclusivity(unchecked) var lastAcceptErrorLog: MonotonicTime?
   private let createdAt: Double
 
   init(name: String, id: UInt64, configuration: NodeConfiguration, environment: NodeEnvironment) throws(NodeError) {

@@ -13,7 +13,6 @@ package final class LoadedScript {
   private(set) var configuration = NodeConfiguration()
   private let table: LuaRef
   private let arguments: LuaRef
-  private let functions: [String: LuaRef]
 
   private init(
     runtime: ScriptRuntime, source: ScriptSource, table: LuaRef, declaration: ScriptDeclaration,
@@ -23,9 +22,12 @@ package final class LoadedScript {
     self.source = source
     self.table = table
     self.declaration = declaration
-    var functions: [String: LuaRef] = [:]
-    for name in declaration.hooks { functions[name] = runtime.vm.field(table, name) }
-    self.functions = functions
+    func hook(_ name: String) -> LuaRef? { declaration.hooks.contains(name) ? runtime.vm.field(table, name) : nil }
+    processMessage = hook("process_message")
+    onConnect = hook("on_connect")
+    session = hook("session")
+    onDisconnect = hook("on_disconnect")
+    onShutdown = hook("on_shutdown")
     arguments = try Self.arguments(runtime, table, options.arguments, source)
     configuration = try Self.configuration(of: declaration, options, source)
     // The top level ran under its caller's limits: only now is it known what the script asks for.
@@ -33,8 +35,8 @@ package final class LoadedScript {
   }
 
   func has(_ name: String) -> Bool { declaration.hooks.contains(name) }
-  func function(_ name: String) -> LuaRef? { functions[name] }
-  lazy var processMessage: LuaRef? = functions["process_message"]
+  // By name and not looked up: asked for with each connection, or each read.
+  let processMessage, onConnect, session, onDisconnect, onShutdown: LuaRef?
   var codecIsChosenPerConnection: Bool { declaration.codec == .perConnection }
 
   /// Loaded with the first connection or call. Where there is no memory for it, what would use it raises.

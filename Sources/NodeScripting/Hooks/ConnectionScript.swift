@@ -8,16 +8,17 @@ package final class ConnectionScript {
 
   let connection: Connection
   unowned let hooks: ScriptHooks
+  let runtime: ScriptRuntime
   /// The peer's address, as errors name it; kept because it must outlive the connection.
   package let address: String
   /// The one handle the script sees, for as long as the engine knows the connection.
-  private(set) var handle: LuaRef
+  @exclusivity(unchecked) private(set) var handle: LuaRef
   private let object: LuaObject
-  var framing: Framing?
+  @exclusivity(unchecked) var framing: Framing?
   /// Frames go to `process_message` without passing through Lua first.
-  var isDirect = false
+  @exclusivity(unchecked) var isDirect = false
   /// The binding's dispatch loop, where Lua stands between the socket and the hook.
-  var loop: LuaRef?
+  @exclusivity(unchecked) var loop: LuaRef?
   /// The script's own decoder, where the engine calls it without passing through the binding.
   var decoder: LuaDecoder? {
     didSet {
@@ -27,22 +28,22 @@ package final class ConnectionScript {
     }
   }
   /// Requests wait for replies: messages must be offered to them first.
-  var hasRequests = false
+  @exclusivity(unchecked) var hasRequests = false
   /// Decoded messages wait in Lua for whoever is to have them.
-  var hasStash = false
+  @exclusivity(unchecked) var hasStash = false
   /// The parked run that handles messages; while there is one, the next message waits.
-  var dispatch: ScriptTask?
+  @exclusivity(unchecked) var dispatch: ScriptTask?
   /// Runs bound to the connection that are not over: each ends with it.
-  var runs: [ScriptTask] = []
-  var handshakeRun: ScriptTask?
-  var disconnectRun: ScriptTask?
+  @exclusivity(unchecked) var runs: [ScriptTask] = []
+  @exclusivity(unchecked) var handshakeRun: ScriptTask?
+  @exclusivity(unchecked) var disconnectRun: ScriptTask?
   /// `on_disconnect`, until it starts.
-  var startDisconnect: (() -> Void)?
-  private(set) var isForgotten = false
+  @exclusivity(unchecked) var startDisconnect: (() -> Void)?
+  @exclusivity(unchecked) private(set) var isForgotten = false
   /// The handle has power over the connection, and its hooks get what happens.
-  private(set) var isAttached = false
+  @exclusivity(unchecked) private(set) var isAttached = false
   /// It was live before its generation's code was.
-  private(set) var hasMoved = false
+  @exclusivity(unchecked) private(set) var hasMoved = false
 
   /// For a connection that begins with this code.
   convenience init(connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
@@ -60,6 +61,7 @@ package final class ConnectionScript {
   init(staged connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
     self.connection = connection
     self.hooks = hooks
+    runtime = hooks.runtime
     address = "\(connection.address)"
     let vm = hooks.runtime.vm
     do {
@@ -115,8 +117,6 @@ package final class ConnectionScript {
   static func of(_ connection: Connection) -> ConnectionScript? {
     connection.owner.map { unsafeDowncast($0, to: ConnectionScript.self) }
   }
-
-  var runtime: ScriptRuntime { hooks.runtime }
 
   /// Starts a run that ends with the connection.
   @discardableResult

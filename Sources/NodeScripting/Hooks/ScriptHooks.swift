@@ -9,24 +9,24 @@ package final class ScriptHooks {
   let script: LoadedScript
   let directory: NodeDirectory?
   unowned let node: LocalNode
-  private(set) var nodeHandle: LuaRef
+  @exclusivity(unchecked) private(set) var nodeHandle: LuaRef
   /// 1 for the code the node was started with, and so on.
   let number: Int
   let declared: HookSet
   /// About to take the node over: it may look, and change nothing yet.
-  var isStaged: Bool
+  @exclusivity(unchecked) var isStaged: Bool
   /// Other code has taken over; this one has only connections to bring to their end, or waits to be rolled back to.
-  var isReplaced = false
+  @exclusivity(unchecked) var isReplaced = false
   /// About to be replaced: no new message is handed out, so that none is handled by half.
-  var isHolding = false
+  @exclusivity(unchecked) var isHolding = false
   /// Called with each error and budget kill that is counted.
-  var onFailure: ((ScriptError) -> Void)?
+  @exclusivity(unchecked) var onFailure: ((ScriptError) -> Void)?
   /// The connections that are its own: set up, live or ending, streams included.
-  var connectionCount = 0
+  @exclusivity(unchecked) var connectionCount = 0
   /// Called when one of them is forgotten.
-  var onForgotten: (() -> Void)?
-  private var shutdownRun: ScriptTask?
-  private var isStopped = false
+  @exclusivity(unchecked) var onForgotten: (() -> Void)?
+  @exclusivity(unchecked) private var shutdownRun: ScriptTask?
+  @exclusivity(unchecked) private var isStopped = false
 
   init(
     _ script: LoadedScript, node: LocalNode, directory: NodeDirectory?, number: Int = 1, isStaged: Bool = false
@@ -49,6 +49,10 @@ package final class ScriptHooks {
   }
 
   var glue: Glue { script.glue }
+
+  deinit {
+    runtime.hooks = nil
+  }
 
   private static func hooks(of script: LoadedScript) -> HookSet {
     var set: HookSet = []
@@ -125,10 +129,10 @@ package final class ScriptHooks {
 
   package func connected(_ connection: Connection) {
     guard let side = ConnectionScript.of(connection) else { return }
-    if let function = script.function("on_connect") {
+    if let function = script.onConnect {
       side.run(function, .onConnect) { [self] _, outcome in endConnection(side, after: outcome) }
     }
-    guard let session = script.function("session"), connection.isOpen else { return }
+    guard let session = script.session, connection.isOpen else { return }
     side.run(session, .session) { [self] _, outcome in
       endConnection(side, after: outcome)
       if case .finished = outcome, connection.isOpen {
@@ -143,7 +147,7 @@ package final class ScriptHooks {
     guard let side = ConnectionScript.of(connection) else { return completion() }
     if side.hasRequests { tell(glue.closed, side) }
     side.endRuns(because: .closed(side.address), sticky: false)
-    guard let function = script.function("on_disconnect") else { return completion() }
+    guard let function = script.onDisconnect else { return completion() }
     // The script ended it: one run at a time, each with a budget of its own, so after the one that is running.
     side.startDisconnect = { [self] in runDisconnect(function, side, reason, completion) }
     guard runtime.vm.isRunning else { return side.takeStartDisconnect() }
@@ -156,10 +160,16 @@ package final class ScriptHooks {
     side.disconnectRun = side.run(
       function, .onDisconnect,
       more: { pack in
-        pack.value([
-          "kind": .string(LuaString(reason.kind.rawValue)),
-          "message": reason.message.map { .string(LuaString($0)) } ?? .nil,
-        ])
+        pack.beginTable()
+        pack.field()
+        pack.string("kind")
+        pack.string(reason.kind.rawValue)
+        if let message = reason.message {
+          pack.field()
+          pack.string("message")
+          pack.string(message)
+        }
+        pack.endTable()
       },
       completion: { [self] task, outcome in
         side.disconnectRun = nil
@@ -192,7 +202,7 @@ package final class ScriptHooks {
   }
 
   package func shutDown(completion: @escaping () -> Void) {
-    guard let function = script.function("on_shutdown") else { return completion() }
+    guard let function = script.onShutdown else { return completion() }
     let handle = nodeHandle
     var isOver = false
     let run = runtime.run(

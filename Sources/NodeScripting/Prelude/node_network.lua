@@ -27,17 +27,21 @@ local function dial_options(options, what, names)
   return timeout, options
 end
 
+local connect_options = { "timeout", "local_address", "reuse_port" }
+local open_options = { "codec", "timeout", "local_address", "reuse_port" }
+local broadcast_options = { "except" }
+
 -- connect(address, { timeout, local_address, reuse_port }?) → a live conn, or nil, error
 function methods.connect(address, options)
   address_of(address, "node:connect")
-  local timeout, chosen = dial_options(options, "node:connect", { "timeout", "local_address", "reuse_port" })
+  local timeout, chosen = dial_options(options, "node:connect", connect_options)
   return native.connect(address, timeout, chosen.local_address, chosen.reuse_port)
 end
 
 -- open(address, { codec, timeout, local_address, reuse_port }?) → a stream of the caller's own, or nil, error
 function methods.open(address, options)
   address_of(address, "node:open")
-  local timeout, chosen = dial_options(options, "node:open", { "codec", "timeout", "local_address", "reuse_port" })
+  local timeout, chosen = dial_options(options, "node:open", open_options)
   local codec = chosen.codec
   if codec ~= nil then base.expect_codec(codec, "node:open: codec", 2) end
   local conn, problem = native.open(address, timeout, chosen.local_address, chosen.reuse_port)
@@ -108,7 +112,7 @@ end
 
 -- broadcast(message, { except = conn }?) → how many connections it was queued for
 function methods.broadcast(message, options)
-  options = text.options(options, "node:broadcast", { "except" }, 2)
+  options = text.options(options, "node:broadcast", broadcast_options, 2)
   local except = options.except
   if except ~= nil and not conns.is_conn(except) then
     error("node:broadcast: except must be a conn, got " .. text.got(except), 2)

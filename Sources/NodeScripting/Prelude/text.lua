@@ -40,16 +40,23 @@ function M.hint(word, names)
   return "; known: " .. concat(names, ", "), nil
 end
 
+local function index_of(names, name)
+  for i = 1, #names do
+    if names[i] == name then return i end
+  end
+end
+
 -- An options table: absent is empty; a key outside `names` is an error that names the nearest one.
 function M.options(value, what, names, level)
   if value == nil then return {} end
   if type(value) ~= "table" then
     M.fail("usage", format("%s: a table of options is expected, got %s", what, M.got(value)), level + 1)
   end
-  local known = {}
-  for _, name in ipairs(names) do known[name] = true end
+  local is_known = true
+  for key in pairs(value) do is_known = is_known and index_of(names, key) ~= nil end
+  if is_known then return value end
   for _, key in ipairs(M.sorted_keys(value)) do
-    if not known[key] then
+    if not index_of(names, key) then
       M.fail("usage", format("%s: unknown option %s%s", what, type(key) == "string" and format("%q", key) or M.got(key),
         (M.hint(key, names))), level + 1)
     end

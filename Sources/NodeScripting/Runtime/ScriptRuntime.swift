@@ -11,8 +11,9 @@ package final class ScriptRuntime {
   package let scheduler: any Scheduler
   package var logger: Logger
   package let isTrusted: Bool
-  /// The node this VM serves, or nil for one that serves something else (a scenario, a check). They hold the VM.
-  package internal(set) weak var hooks: ScriptHooks?
+  /// The node this VM serves, or nil for one that serves something else (a scenario, a check). They hold the VM, and take
+  /// this away when they go: a weak reference would make each count of theirs dearer.
+  package internal(set) unowned(unsafe) var hooks: ScriptHooks?
   /// What else a native of another module needs to find (a scenario's network).
   package var extra: AnyObject?
   /// Called with every error that no one is left to take: an unjoined task, a timer.
@@ -30,16 +31,17 @@ package final class ScriptRuntime {
   var extraChunks: [String: [UInt8]] = [:]
   var extraModules: [String] = []
   var timers = TimerTable()
-  var tasks: [Int64: ScriptTask] = [:]
+  // The unchecked ones are touched with every run, on the loop only: checks of exclusive access would cost more.
+  @exclusivity(unchecked) var tasks: [Int64: ScriptTask] = [:]
   var starts = TaskStarts()
   /// Ends the VM's part: no run starts any more.
-  private(set) var isStopped = false
+  @exclusivity(unchecked) private(set) var isStopped = false
 
   private let anchor: UnsafeMutablePointer<Unmanaged<ScriptRuntime>?>
-  private(set) var idle: [ScriptTask] = []
-  private var lastTaskID: Int64 = 0
+  @exclusivity(unchecked) private(set) var idle: [ScriptTask] = []
+  @exclusivity(unchecked) private var lastTaskID: Int64 = 0
   /// Runs that parked or wait to start, in the order they did; what a stop must end.
-  private(set) var parked: [ObjectIdentifier: ScriptTask] = [:]
+  @exclusivity(unchecked) private(set) var parked: [ObjectIdentifier: ScriptTask] = [:]
 
   /// How many idle coroutines are kept; more than this wait at once only in bursts.
   private static let idleLimit = 64

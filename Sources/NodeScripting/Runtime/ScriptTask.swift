@@ -34,26 +34,26 @@ package enum RunOutcome {
 package final class ScriptTask {
   package let thread: LuaThread
   /// 0 until something asks for it: most runs end without ever being named.
-  package internal(set) var id: Int64 = 0
-  package internal(set) var purpose: RunPurpose = .task
+  @exclusivity(unchecked) package internal(set) var id: Int64 = 0
+  @exclusivity(unchecked) package internal(set) var purpose: RunPurpose = .task
   /// The connection whose end ends this run, as the errors of the run name it.
-  package internal(set) var connection: ConnectionScript?
+  @exclusivity(unchecked) package internal(set) var connection: ConnectionScript?
   /// The connection whose run started this one, or an earlier one in the line; nil: nobody's.
-  var origin: ConnectionScript?
+  @exclusivity(unchecked) var origin: ConnectionScript?
   /// What it is parked on; nil while it runs or when it has not started.
-  var wait: ScriptWait?
+  @exclusivity(unchecked) var wait: ScriptWait?
   /// What its next wait raises.
-  var cancellation: ScriptError?
+  @exclusivity(unchecked) var cancellation: ScriptError?
   /// The run must come to its end: from now on every wait raises `cancellation`.
-  var isEnding = false
+  @exclusivity(unchecked) var isEnding = false
   /// How many waits of a run that must end have been refused.
-  var refusedWaits = 0
-  var completion: ((ScriptTask, RunOutcome) -> Void)?
+  @exclusivity(unchecked) var refusedWaits = 0
+  @exclusivity(unchecked) var completion: ((ScriptTask, RunOutcome) -> Void)?
   /// Runs when a spawned task ends, in the order they were asked for.
-  var watchers: [LuaRef] = []
-  var isLive = false
+  @exclusivity(unchecked) var watchers: [LuaRef] = []
+  @exclusivity(unchecked) var isLive = false
   /// The error value of a failed run, while its watchers are told.
-  var failure: LuaRef?
+  @exclusivity(unchecked) var failure: LuaRef?
 
   init(thread: LuaThread) {
     self.thread = thread

@@ -8,9 +8,9 @@ package final class ScriptWait {
   let task: ScriptTask
   /// What is being waited for, for the console and for error messages.
   package let what: String
-  var onCancel: (() -> Void)?
+  @exclusivity(unchecked) var onCancel: (() -> Void)?
   /// Answered, though perhaps not yet delivered: only one answer counts.
-  private(set) var isAnswered = false
+  @exclusivity(unchecked) private(set) var isAnswered = false
   /// Stands in for a wait that was called off.
   let isCancellation: Bool
 

@@ -7,8 +7,8 @@ import NodeCore
 final class EpollDial: EpollSource {
   private let address: PeerAddress
   private let ioLoops: IOLoops?
-  private var completion: ((Result<any ByteStream, NodeError>) -> Void)?
-  private var timer: EpollTimer?
+  @exclusivity(unchecked) private var completion: ((Result<any ByteStream, NodeError>) -> Void)?
+  @exclusivity(unchecked) private var timer: EpollTimer?
 
   private init(
     _ loop: EpollLoop, _ descriptor: Int32, _ address: PeerAddress, _ ioLoops: IOLoops?,

@@ -5,18 +5,18 @@ import NodeCore
 
 /// A listening socket that accepts only as much as there is room for; the rest waits in the kernel's queue.
 final class EpollListener: EpollSource, Listener {
-  private(set) var address: PeerAddress
+  @exclusivity(unchecked) private(set) var address: PeerAddress
   private let wish: PeerAddress
-  private var delegate: (any ListenerDelegate)?
+  @exclusivity(unchecked) private var delegate: (any ListenerDelegate)?
   private let file: UnixSocketFile?
   /// Its connections' own ends differ, and must be asked for.
   private let isWildcard: Bool
   private let ioLoops: IOLoops?
-  private var room = 0
-  private var accepted = 0
+  @exclusivity(unchecked) private var room = 0
+  @exclusivity(unchecked) private var accepted = 0
   /// The kernel may have connections that epoll will not tell of again.
-  private var mayAccept = false
-  private var pause: EpollTimer?
+  @exclusivity(unchecked) private var mayAccept = false
+  @exclusivity(unchecked) private var pause: EpollTimer?
 
   /// Other sources want their turn after so many.
   private static let acceptsPerTurn = 64

@@ -9,9 +9,9 @@ final class EpollTimers {
     static func < (a: Entry, b: Entry) -> Bool { (a.deadline, a.order) < (b.deadline, b.order) }
   }
 
-  private var heap: [Entry] = []
-  private var lastOrder: UInt64 = 0
-  private var cancelled = 0
+  @exclusivity(unchecked) private var heap: [Entry] = []
+  @exclusivity(unchecked) private var lastOrder: UInt64 = 0
+  @exclusivity(unchecked) private var cancelled = 0
 
   /// How many places are taken, by cancelled ones too.
   var count: Int { heap.count }
@@ -91,7 +91,7 @@ final class EpollTimers {
 /// One timer of a loop; its action goes as soon as it is cancelled.
 final class EpollTimer: ScheduledTimer {
   private let timers: EpollTimers
-  fileprivate var action: (() -> Void)?
+  @exclusivity(unchecked) fileprivate var action: (() -> Void)?
 
   fileprivate init(_ timers: EpollTimers, _ action: @escaping () -> Void) {
     self.timers = timers

@@ -26,7 +26,7 @@ struct SystemAddress {
       withUnsafeMutableBytes(of: &storage) { bytes in
         bytes.storeBytes(of: UInt16(ip.isV4 ? AF_INET : AF_INET6), as: UInt16.self)
         bytes.storeBytes(of: port.bigEndian, toByteOffset: 2, as: UInt16.self)
-        for (index, byte) in ip.bytes.enumerated() { bytes[(ip.isV4 ? 4 : 8) + index] = byte }
+        ip.write(to: bytes.baseAddress! + (ip.isV4 ? 4 : 8))
         if !ip.isV4 { bytes.storeBytes(of: scope, toByteOffset: 24, as: UInt32.self) }
         size = ip.isV4 ? 16 : 28
       }
@@ -53,10 +53,13 @@ struct SystemAddress {
     withUnsafeBytes(of: storage) { bytes -> PeerAddress? in
       let port = UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
       switch family {
-      case AF_INET: return IPAddress(bytes: Array(bytes[4..<8])).map { .ip($0, port: port) }
+      case AF_INET:
+        return .ip(IPAddress(v4: UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))), port: port)
       case AF_INET6:
         let scope = bytes.loadUnaligned(fromByteOffset: 24, as: UInt32.self)
-        return IPAddress(bytes: Array(bytes[8..<24]), zone: scope == 0 ? nil : Self.zone(scope)).map { .ip($0, port: port) }
+        let high = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        let low = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+        return .ip(IPAddress(high: high, low: low, zone: scope == 0 ? nil : Self.zone(scope)), port: port)
       case AF_UNIX:
         let path = bytes[2..<max(2, Int(length))].prefix { $0 != 0 }
         return path.isEmpty ? nil : .unix(String(decoding: path, as: UTF8.self))
