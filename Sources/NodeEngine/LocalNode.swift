@@ -42,7 +42,7 @@ public final class LocalNode {
   @exclusivity(unchecked) var admission: Admission
   @exclusivity(unchecked) var listeners: [any Listener] = []
   /// By id, so that they can be listed in the order they came up.
-  @exclusivity(unchecked) var live: [ConnectionID: Connection] = [:]
+  @exclusivity(unchecked) var live: [ConnectionID: Connection] = [:] { didSet { ordered = nil } }
   @exclusivity(unchecked) var byAddress: [PeerAddress: Connection] = [:]
   @exclusivity(unchecked) var settingUp: [ConnectionID: Connection] = [:]
   @exclusivity(unchecked) var dials: [UInt64: DialToken] = [:]
@@ -54,6 +54,7 @@ public final class LocalNode {
   @exclusivity(unchecked) var tick: UInt64 = 0
   @exclusivity(unchecked) var isClosing = false
   @exclusivity(unchecked) var isPortFree = false
+  @exclusivity(unchecked) private var ordered: [Connection]?
   @exclusivity(unchecked) private var toFlush: [Connection] = []
   @exclusivity(unchecked) var toTrim: [Connection] = []
   @exclusivity(unchecked) var trimTimer: (any ScheduledTimer)?
@@ -88,8 +89,14 @@ public final class LocalNode {
   // What there is
 
   /// The live connections in the order they came up.
-  public var connections: [Connection] {
-    live.values.filter { $0.phase == .live }.sorted { $0.id < $1.id }
+  public var connections: [Connection] { registered.filter { $0.phase == .live } }
+
+  /// Those in their `on_disconnect` too. Kept while nothing changes: a node that passes each message on asks with each.
+  package var registered: [Connection] {
+    if let ordered { return ordered }
+    let made = live.values.sorted { $0.id < $1.id }
+    ordered = made
+    return made
   }
 
   /// The live connection of that number, or nil.

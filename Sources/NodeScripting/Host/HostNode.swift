@@ -148,7 +148,7 @@ enum HostNode {
     }
     let except = call.object(2, ConnectionScript.tag)
     var count: Int64 = 0
-    for connection in hooks.node.connections where !connection.isStream {
+    for connection in hooks.node.registered where connection.phaseIsLive && !connection.isStream {
       guard let side = hooks.side(of: connection), Unmanaged.passUnretained(side).toOpaque() != except else { continue }
       switch connection.trySend(bytes) {
       case .queued: count += 1
