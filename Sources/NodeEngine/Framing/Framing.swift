@@ -1,3 +1,5 @@
+import Glibc
+
 /// How a stream of bytes is cut into messages, in both directions.
 public struct Framing: Sendable, Hashable {
   /// Bytes of a length.
@@ -176,8 +178,9 @@ extension UnsafeRawBufferPointer {
   package func firstIndex(of pattern: [UInt8], from start: Int) -> Int? {
     var index = start
     let last = count - pattern.count
-    while index <= last {
-      guard let next = self[index...last].firstIndex(of: pattern[0]) else { return nil }
+    while index <= last, let base = baseAddress {
+      guard let hit = memchr(base + index, Int32(pattern[0]), last - index + 1) else { return nil }
+      let next = UnsafeRawPointer(hit) - base
       if pattern.count == 1 || pattern.indices.allSatisfy({ self[next + $0] == pattern[$0] }) { return next }
       index = next + 1
     }
