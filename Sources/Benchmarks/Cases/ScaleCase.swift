@@ -33,7 +33,9 @@ enum ScaleCase {
 
   /// The later steps' memory each, to that of the first ones up to `first`.
   private static func growth(_ steps: [Step], first: Int) -> Double {
-    func each(_ steps: [Step]) -> Double { Double(steps.map(\.memory).reduce(0, +)) / Double(max(1, steps.map(\.added).reduce(0, +))) }
+    func each(_ steps: [Step]) -> Double {
+      Double(steps.map(\.memory).reduce(0, +)) / Double(max(1, steps.map(\.added).reduce(0, +)))
+    }
     let late = steps.filter { $0.total > first }
     return late.isEmpty ? 1 : each(late) / each(steps.filter { $0.total <= first })
   }

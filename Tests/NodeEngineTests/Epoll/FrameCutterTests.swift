@@ -44,7 +44,8 @@ import Testing
     #expect(taker.given == [a, b, a + a])
   }
 
-  @Test(arguments: [1, 3, 4, 30]) func `When nothing more is there, what has begun is given, and the next cuts are right`(begun: Int) {
+  @Test(arguments: [1, 3, 4, 30])
+  func `When nothing more is there, what has begun is given, and the next cuts are right`(begun: Int) {
     let (a, b) = (frame([1, 2, 3]), frame([UInt8](repeating: 7, count: 100)))
     for isDryLater in [false, true] {
       var taker = Taker(.lengthPrefixed())
@@ -79,7 +80,11 @@ import Testing
     #expect(taker.given == [bytes, [3]])
   }
 
-  @Test(arguments: [Framing.lengthPrefixed(), .lengthPrefixed(.varint), .lengthPrefixed(.two, .little), .fixed(37), .lines(), .bytes])
+  private static let framings: [Framing] = [
+    .lengthPrefixed(), .lengthPrefixed(.varint), .lengthPrefixed(.two, .little), .fixed(37), .lines(), .bytes,
+  ]
+
+  @Test(arguments: framings)
   func `However it is read, the bytes are the same`(framing: Framing) {
     var generator = SeededGenerator(seed: 5)
     for _ in 0..<50 {
