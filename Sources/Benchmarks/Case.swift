@@ -33,7 +33,7 @@ struct Case: Sendable {
 
   static let all: [Case] =
     StreamCase.cases + EchoCase.cases + SendersCase.cases + ConnectCase.cases + AcceptCase.cases + IdleCase.cases
-    + NodeCase.cases + ChainCase.cases + ScaleCase.cases
+    + NodeCase.cases + ChainCase.cases + ScaleCase.cases + ReloadCase.cases
 
   static func named(_ name: String) -> Case? { all.first { $0.name == name } }
 }

@@ -77,9 +77,11 @@ package final class LoadedScript {
   // Loading
 
   /// Loads and validates a script on the scheduler's loop; its top level may wait.
+  ///
+  /// - Parameter noting: gets the files that were read, also where that fails.
   static func load(
     _ source: ScriptSource, options: ScriptOptions, environment: NodeEnvironment,
-    completion: @escaping (Result<LoadedScript, ScriptError>) -> Void
+    noting: @escaping ([String]) -> Void = { _ in }, completion: @escaping (Result<LoadedScript, ScriptError>) -> Void
   ) {
     func fail(_ error: ScriptError) { completion(.failure(error)) }
     do throws(ScriptError) {
@@ -91,6 +93,7 @@ package final class LoadedScript {
           return try LoadedScript(
             runtime: runtime, source: source, table: table, declaration: declaration, options: options)
         }
+        noting([source.path] + runtime.modules.loaded)
         if case .failure = loaded { runtime.scheduler.defer { runtime.stop() } }
         completion(loaded)
       }

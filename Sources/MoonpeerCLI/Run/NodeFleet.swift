@@ -8,11 +8,14 @@ import ServiceLifecycle
 struct NodeFleet: Service {
   let nodes: [ScriptedNode]
   let dialling: Dialling
+  let reloading: Reloading
+  /// nil: files are not watched.
+  let watch: FileWatch?
   let logger: Logger
 
   /// Loads every script; nothing listens yet.
   static func load(
-    _ plan: RunPlan, schedule: RetrySchedule, logger: Logger
+    _ plan: RunPlan, schedule: RetrySchedule, reloading: Reloading, watch: FileWatch?, logger: Logger
   ) async throws(CommandFailure) -> NodeFleet {
     let directory = NodeDirectory()
     var nodes: [ScriptedNode] = []
@@ -26,7 +29,7 @@ struct NodeFleet: Service {
       }
     }
     let dialling = Dialling(peers: plan.peers, schedule: schedule, logger: logger)
-    return NodeFleet(nodes: nodes, dialling: dialling, logger: logger)
+    return NodeFleet(nodes: nodes, dialling: dialling, reloading: reloading, watch: watch, logger: logger)
   }
 
   /// Until a graceful shutdown, or until every node has stopped by itself.
@@ -58,7 +61,11 @@ struct NodeFleet: Service {
       let peers = dialling.peers.map(\.description).joined(separator: ", ")
       return CommandFailure(.network, "\(unreached.joined(separator: ", ")): no connection to any of --connect \(peers)")
     }
-    for node in nodes { await node.node.waitUntilStopped() }
+    await withTaskGroup(of: Void.self) { tasks in
+      tasks.addTask { await reloading.run(nodes, watch: watch) }
+      for node in nodes { await node.node.waitUntilStopped() }
+      tasks.cancelAll()
+    }
     return nil
   }
 

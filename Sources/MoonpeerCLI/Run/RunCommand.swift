@@ -26,6 +26,9 @@ struct RunCommand: AsyncParsableCommand {
         moonpeer run gossip.lua --connect seed.example:4000 --set fanout=3
         moonpeer run gossip.lua --count 20 --log-level warning
         moonpeer run proxy.lua backend.lua --log-format json
+        moonpeer run chat.lua --watch
+
+      SIGHUP reloads every node from its file: same connections, same state. A script with mistakes changes nothing.
       """)
 
   @Argument(help: ArgumentHelp("The scripts; each becomes a node.", valueName: "script"))
@@ -48,6 +51,13 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How long a shutdown may take.", valueName: "duration"))
   var shutdownTimeout = "10s"
 
+  @Flag(help: "Reload a script's nodes whenever its file or a module it requires is saved.")
+  var watch = false
+
+  @Option(
+    help: ArgumentHelp("Of the nodes of a script, reload so many first, and the others when those have held.", valueName: "percent"))
+  var canary = "0%"
+
   @Flag(name: .customLong("trusted"), help: "Give the scripts all of Lua's libraries: files, processes, everything.")
   var isTrusted = false
 
@@ -69,7 +79,12 @@ struct RunCommand: AsyncParsableCommand {
     if let shortage = DescriptorLimit.raise().shortage(of: plan.descriptors) {
       logger.warning("\(shortage), or a smaller --max-connections")
     }
-    let fleet = try await NodeFleet.load(plan, schedule: RetrySchedule(attempts: connectAttempts), logger: logger)
+    let reloading = Reloading(canary: try Self.share(canary), logger: logger)
+    let files = watch ? try FileWatch { reloading.ask(.changed($0)) } : nil
+    files?.start()
+    defer { files?.stop() }
+    let fleet = try await NodeFleet.load(
+      plan, schedule: RetrySchedule(attempts: connectAttempts), reloading: reloading, watch: files, logger: logger)
     // The group's own log would say the same once more, in other words.
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
@@ -82,7 +97,18 @@ struct RunCommand: AsyncParsableCommand {
       Self.leave(after: limit)
       Task { await group.triggerGracefulShutdown() }
     }
+    let hangups = Hangups.watch { reloading.ask(.hangup) }
+    defer { hangups.cancel() }
     try await group.run()
+  }
+
+  /// "10%" → 0.1
+  private static func share(_ text: String) throws(CommandFailure) -> Double {
+    let number = text.hasSuffix("%") ? Double(text.dropLast()) : nil
+    guard let number, (0...100).contains(number) else {
+      throw CommandFailure(.usage, "--canary: a share such as 10% is expected, got \(text)")
+    }
+    return number / 100
   }
 
   /// The bound of a shutdown, kept by Dispatch: whatever is stuck, it is not this.

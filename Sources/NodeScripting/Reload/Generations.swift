@@ -23,6 +23,8 @@ package final class Generations: NodeHooks {
   var onStaged: ((ScriptHooks) -> Void)?
 
   var lastNumber = 1
+  /// The files that the last reload read, taken or not.
+  var attempted: [String] = []
   var change: (any CodeChange)?
   var waitingChanges: [any CodeChange] = []
   /// What came of the last reload's probation.

@@ -28,7 +28,9 @@ final class Reload: CodeChange {
     } catch {
       return fail(error, generations)
     }
-    LoadedScript.load(source, options: generations.options, environment: generations.environment) { [self] result in
+    LoadedScript.load(
+      source, options: generations.options, environment: generations.environment, noting: { generations.attempted = $0 }
+    ) { [self] result in
       // Out of the run that loaded it.
       generations.scheduler.defer { [self] in
         guard self.completion != nil else { return drop(result) }

@@ -59,6 +59,15 @@ extension ScriptedNode {
     await onLoop { generations, answer in answer(generations.current.script.files) }
   }
 
+  /// Those, and what the last reload read, taken or not: what a watcher looks at, since a mistake may be in a file that the
+  /// code in force does not have.
+  public func watchedFiles() async -> [String] {
+    await onLoop { generations, answer in
+      let files = generations.current.script.files
+      answer(files + generations.attempted.filter { !files.contains($0) })
+    }
+  }
+
   private func noteFailure(_ error: ScriptError) async {
     await onLoop { generations, answer in
       generations.node.heuristics.failedReloads += 1

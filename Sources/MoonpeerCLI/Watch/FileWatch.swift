@@ -1,0 +1,135 @@
+import Glibc
+import Synchronization
+
+/// Says when Lua files in certain folders have changed, by inotify(7).
+///
+/// Folders are watched, not files: editors write a new file and put it in the old one's place. What changes within a short
+/// time is told at once.
+final class FileWatch: Sendable {
+  /// After the last change it is quiet for so long before it is told: a save is several changes.
+  private static let debounce: Int32 = 100
+  /// It is told after so long at the latest, however busy the folder is.
+  private static let patience = Duration.seconds(1)
+
+  private let descriptor: Int32
+  private let stopPipe: [Int32]
+  private let folders = Mutex<[Int32: String]>([:])
+  /// Beside all that ends in `.lua`; others, such as a log that grows in there, are nobody's concern.
+  private let keys = Mutex<Set<String>>([])
+  private let onChange: @Sendable (Set<String>) -> Void
+
+  /// - Parameter onChange: gets the paths, on a thread of the watch's own; a folder that is gone stands for all in it.
+  init(onChange: @escaping @Sendable (Set<String>) -> Void) throws(CommandFailure) {
+    self.onChange = onChange
+    descriptor = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
+    guard descriptor >= 0 else {
+      throw CommandFailure(.failed, "--watch: cannot watch files: \(String(cString: strerror(errno)))")
+    }
+    var ends: [Int32] = [-1, -1]
+    guard pipe(&ends) == 0 else {
+      close(descriptor)
+      throw CommandFailure(.failed, "--watch: cannot watch files: \(String(cString: strerror(errno)))")
+    }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    stopPipe = ends
+  }
+
+  /// Looks at the folders of these files too; those that are watched already cost nothing.
+  ///
+  /// - Returns: the folders that cannot be watched, each with the system's reason.
+  func watch(_ files: [String]) -> [String] {
+    var problems: [String] = []
+    keys.withLock { $0.formUnion(files.map(Self.key(of:))) }
+    for folder in Set(files.map(Self.folder(of:))).sorted() {
+      let changes = IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_CREATE
+      let watch = inotify_add_watch(descriptor, folder, UInt32(changes))
+      if watch < 0 {
+        problems.append("\(folder): \(String(cString: strerror(errno)))")
+      } else {
+        folders.withLock { $0[watch] = folder }
+      }
+    }
+    return problems
+  }
+
+  /// The path under which a change of that file is told.
+  static func key(of path: String) -> String {
+    folder(of: path) + "/" + (path.split(separator: "/").last.map(String.init) ?? path)
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "" : String(path[..<slash])
+  }
+
+  func start() {
+    var thread = pthread_t()
+    pthread_create(
+      &thread, nil,
+      { context in
+        Unmanaged<FileWatch>.fromOpaque(context!).takeRetainedValue().run()
+        return nil
+      }, Unmanaged.passRetained(self).toOpaque())
+    pthread_detach(thread)
+  }
+
+  /// Its thread ends, and nothing more is told.
+  func stop() {
+    var byte: UInt8 = 0
+    _ = write(stopPipe[1], &byte, 1)
+  }
+
+  private func run() {
+    var changed: Set<String> = []
+    var since = ContinuousClock.now
+    while true {
+      var waits = [
+        pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: stopPipe[0], events: Int16(POLLIN), revents: 0),
+      ]
+      let count = poll(&waits, 2, changed.isEmpty ? -1 : Self.debounce)
+      if count < 0 && errno != EINTR { break }
+      if waits[1].revents != 0 { break }
+      if count > 0 {
+        if changed.isEmpty { since = .now }
+        changed.formUnion(readChanges())
+      }
+      guard count == 0 || ContinuousClock.now - since > Self.patience, !changed.isEmpty else { continue }
+      onChange(changed)
+      changed = []
+    }
+    for end in stopPipe + [descriptor] { close(end) }
+  }
+
+  private func readChanges() -> Set<String> {
+    var changed: Set<String> = []
+    var buffer = [UInt8](repeating: 0, count: 16_384)
+    while true {
+      let count = read(descriptor, &buffer, buffer.count)
+      guard count > 0 else { return changed }
+      buffer.withUnsafeBytes { bytes in
+        var at = 0
+        let header = MemoryLayout<inotify_event>.size
+        while at + header <= count {
+          let event = bytes.loadUnaligned(fromByteOffset: at, as: inotify_event.self)
+          let name = bytes[(at + header)..<(at + header + Int(event.len))].prefix { $0 != 0 }
+          at += header + Int(event.len)
+          changed.formUnion(paths(event, String(decoding: name, as: UTF8.self)))
+        }
+      }
+    }
+  }
+
+  private func paths(_ event: inotify_event, _ name: String) -> [String] {
+    folders.withLock { folders in
+      // Too many at once to be told one by one.
+      if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return folders.values.map { $0 + "/" } }
+      guard let folder = folders[event.wd] else { return [] }
+      if event.mask & UInt32(IN_IGNORED) != 0 {
+        folders[event.wd] = nil
+        return [folder + "/"]
+      }
+      let path = folder + "/" + name
+      return name.hasSuffix(".lua") || keys.withLock { $0.contains(path) } ? [path] : []
+    }
+  }
+}
