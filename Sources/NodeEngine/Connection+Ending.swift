@@ -66,13 +66,16 @@ extension LocalNode {
     connection.idleTimer?.cancel()
     connection.updateReading()
     if reason.kind == .decode { heuristics.decodeErrors += 1 }
-    logger.debug("disconnecting", metadata: ["peer": "\(connection.address)", "reason": "\(reason)"])
+    logger.debug("disconnecting", metadata: connection.logMetadata.merging(["reason": "\(reason)"]) { $1 })
     connection.wakeAll()
     guard !connection.isStream else { return flushThenForget(connection) }
+    disconnects[reason.kind, default: 0] += 1
+    let timing = hooks.declared.contains(.onDisconnect) ? timing(.onDisconnect) : nil
     var isOver = false
     func finish() {
       guard !isOver else { return }
       isOver = true
+      timing?()
       for timer in connection.timers { timer.cancel() }
       connection.timers = []
       flushThenForget(connection)
@@ -84,7 +87,7 @@ extension LocalNode {
       scheduler.schedule(after: limit) { [self] in
         guard !isOver else { return }
         heuristics.hookTimeouts += 1
-        logger.warning("on_disconnect took longer than \(limit)", metadata: ["peer": "\(connection.address)"])
+        logger.warning("on_disconnect took longer than \(limit)", metadata: connection.logMetadata)
         let error = NodeError(code: .timeout, message: "on_disconnect took longer than \(limit)")
         hooks.cancel(.onDisconnect, connection, because: error)
         finish()
@@ -123,6 +126,7 @@ extension LocalNode {
     connection.writeTimer?.cancel()
     if connection.isStreamAlive { connection.stream.close() }
     connection.isStreamAlive = false
+    connection.endTap()
     live[connection.id] = nil
     if byAddress[connection.address] === connection { byAddress[connection.address] = nil }
     ended += connection.statistics

@@ -69,7 +69,7 @@ extension Connection {
     if phase == .live, !isHeld, !isReadingPaused, !isStream, reader == nil, dispatchesMessages,
       inbound.count >= inbound.wanted || inbound.isEnded, inbound.count > 0
     {
-      node.hooks.receive(self)
+      if let times = node.hookTimes, times.takesRead() { receiveTimed(times) } else { node.hooks.receive(self) }
     }
     isPumping = false
     guard phase != .gone else { return inbound.removeAll() }
@@ -121,6 +121,7 @@ extension Connection: ByteStreamDelegate {
     node.assertOnLoop()
     guard isOpen else { return }
     inbound.open(bytes)
+    if let tapped { tapped.received(bytes, self) }
     if inbound.count >= inbound.wanted { pump() }
     inbound.close()
     guard isOpen else { return flushNow() }

@@ -146,6 +146,7 @@ extension Connection {
     plainRoom = 0
     guard inFlight == 0, outgoing.count > 0, isStreamAlive else { return }
     inFlight = outgoing.count
+    if let tapped { tapped.sent(outgoing.view, self) }
     if let relayed { return hand(to: relayed) }
     // The stream copies; its answer may come before this returns, so the queue is emptied first.
     let view = outgoing.view

@@ -1,4 +1,5 @@
 import DequeModule
+public import Logging
 public import NodeCore
 
 /// What a send came to.
@@ -65,6 +66,9 @@ public final class Connection {
   @exclusivity(unchecked) var isPumping = false
   /// Messages are handed to the hooks, and not read by a conversation. Set when the connection comes up.
   @exclusivity(unchecked) package var dispatchesMessages = false
+
+  /// Nil where nobody captures.
+  @exclusivity(unchecked) var tapped: TappedTraffic?
 
   // Writing. Touched with every message, on the loop only: the checks of exclusive access would cost more than the work.
   @exclusivity(unchecked) var outgoing = Bytes()
@@ -144,6 +148,9 @@ public final class Connection {
   public var hasReader: Bool { reader != nil }
   /// Between ``holdMessages()`` and ``releaseMessages()``.
   public var isHoldingMessages: Bool { isHeld }
+
+  /// What a log line about it carries: its number and its peer.
+  public var logMetadata: Logger.Metadata { ["conn": "\(id)", "peer": "\(address)"] }
 
   /// Messages and bytes so far.
   public var statistics: TrafficStatistics {

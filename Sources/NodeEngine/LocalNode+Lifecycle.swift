@@ -9,7 +9,9 @@ extension LocalNode {
       return completion(.failure(NodeError(code: .configuration, message: "the node \(name) was started already")))
     }
     phase = .starting
+    let timing = timing(.initialise)
     hooks.start(self) { [self] result in
+      timing?()
       guard phase == .starting else { return completion(.failure(shutdownError)) }
       switch result {
       case .failure(let error):
@@ -60,7 +62,9 @@ extension LocalNode {
       hooks.cancel(.onShutdown, nil, because: NodeError(code: .timeout, message: "on_shutdown took longer than \(limit)"))
       closeEverything()
     }
+    let timing = timing(.onShutdown)
     hooks.shutDown { [self] in
+      timing?()
       guard !isOver else { return }
       isOver = true
       timer.cancel()
@@ -128,6 +132,7 @@ extension LocalNode {
     connection.writeTimer?.cancel()
     connection.stream.abort()
     connection.isStreamAlive = false
+    connection.endTap()
     ended += connection.statistics
     releaseReservation(connection.address)
     connection.dropBuffers()

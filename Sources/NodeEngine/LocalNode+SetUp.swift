@@ -7,6 +7,13 @@ extension LocalNode {
     settingUp[connection.id] = connection
     connection.handshakeDone = completion
     connection.stream.delegate = connection
+    if let tap {
+      connection.tapped = tap.tap(
+        TappedConnection(
+          node: name, nodeID: id, id: connection.id, side: connection.side, local: connection.localAddress,
+          peer: connection.address)
+      ).map(TappedTraffic.init)
+    }
     guard hooks.declared.contains(.handshake), !connection.isStream else {
       establish(connection)
       return
@@ -20,7 +27,9 @@ extension LocalNode {
         let error = NodeError(code: .timeout, message: "the handshake with \(connection.address) took longer than \(limit)")
         rejectSetUp(connection, error)
       })
+    let timing = timing(.handshake)
     hooks.handshake(connection) { [self] result in
+      timing?()
       guard connection.phase == .settingUp, connection.handshakeDone != nil else { return }
       switch result {
       case .success: establish(connection)
@@ -49,10 +58,12 @@ extension LocalNode {
     for timer in connection.timers { timer.cancel() }
     connection.timers = []
     connection.phase = .live
+    connection.tapped?.isLive(connection)
     live[connection.id] = connection
+    if !connection.isStream { established[connection.side, default: 0] += 1 }
     byAddress[connection.address] = connection
     updateAcceptRoom()
-    logger.debug("connected", metadata: ["peer": "\(connection.address)", "side": "\(connection.side.rawValue)"])
+    logger.debug("connected", metadata: connection.logMetadata.merging(["side": "\(connection.side.rawValue)"]) { $1 })
     let done = connection.handshakeDone
     connection.handshakeDone = nil
     armIdleTimer(connection)
@@ -71,7 +82,7 @@ extension LocalNode {
     settingUp[connection.id] = nil
     for timer in connection.timers { timer.cancel() }
     connection.timers = []
-    logger.debug("set-up failed: \(error)", metadata: ["peer": "\(connection.address)"])
+    logger.debug("set-up failed: \(error)", metadata: connection.logMetadata)
     // Also where there is no such hook any more: the code may have been replaced since the handshake began.
     if !connection.isStream { hooks.cancel(.handshake, connection, because: error) }
     ended += connection.statistics
@@ -80,6 +91,7 @@ extension LocalNode {
     // An I/O loop has had no time yet to say that the last words are written; how long it tries is bounded by the lingering.
     if connection.inFlight == 0 || connection.relayed != nil { connection.stream.close() } else { connection.stream.abort() }
     connection.isStreamAlive = false
+    connection.endTap()
     releaseReservation(connection.address)
     connection.dropBuffers()
     hooks.forgotten(connection)

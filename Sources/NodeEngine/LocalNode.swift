@@ -14,8 +14,12 @@ public final class LocalNode {
   public let id: UInt64
   /// As validated: with its clamps applied.
   @exclusivity(unchecked) public internal(set) var configuration: NodeConfiguration
-  /// Carries the node's name.
-  public let logger: Logger
+  /// Carries the node's name and the generation of its code.
+  public private(set) var logger: Logger
+  /// Which generation of its code the node runs, from 1. Set in one place: where a reload takes effect.
+  public package(set) var generation = 1 {
+    didSet { logger = logger(ofGeneration: generation) }
+  }
   /// Time and order on its loop.
   public let scheduler: any Scheduler
   // Touched on the loop only, and never while lent out: the checks of exclusive access would cost more than the work.
@@ -27,7 +31,15 @@ public final class LocalNode {
   /// The first of ``addresses``; nil where it does not listen.
   public var address: PeerAddress? { listeners.first?.address }
 
+  /// What the node's logic counts for itself; found again by name, whatever becomes of the code.
+  public private(set) lazy var metrics = MetricRegistry()
+  /// Nil until somebody asks for a ``snapshot()``: measuring costs a look at the clock.
+  @exclusivity(unchecked) var hookTimes: HookTimes?
+  var established: [ConnectionSide: UInt64] = [:]
+  var disconnects: [DisconnectReason.Kind: UInt64] = [:]
+
   let transport: any Transport
+  let tap: (any TrafficTap)?
   /// The shell around this, for hooks that are `async`.
   weak var actor: Node?
   /// A started node lives until it is shut down, whoever lets go of it: its sockets and timers point here.
@@ -70,14 +82,23 @@ public final class LocalNode {
     scheduler = environment.scheduler
     let loops = configuration.ioLoops
     transport = loops > 0 ? try environment.transport.carried(byIOLoops: loops) : environment.transport
+    tap = environment.tap
     var logger = environment.logger
     logger[metadataKey: "node"] = "\(name)"
+    logger[metadataKey: "generation"] = "1"
     self.logger = logger
     createdAt = environment.scheduler.wallClock
     admission = Admission(
       limits: Admission.Limits(
         connections: configuration.maxConnections, perIP: configuration.maxConnectionsPerIP,
         perSubnet: configuration.maxConnectionsPerSubnet, connecting: configuration.maxConnecting))
+  }
+
+  /// The node's logger for what a generation of its code says.
+  package func logger(ofGeneration number: Int) -> Logger {
+    var logger = logger
+    logger[metadataKey: "generation"] = "\(number)"
+    return logger
   }
 
   func assertOnLoop() {
@@ -138,7 +159,7 @@ public final class LocalNode {
     guard isLogDue(&lastDropLog) else { return }
     logger.warning(
       "dropped \(droppedSinceLog) messages: the message hook is busy and inbound_queue is full",
-      metadata: ["peer": "\(connection.address)"])
+      metadata: connection.logMetadata)
     droppedSinceLog = 0
   }
 

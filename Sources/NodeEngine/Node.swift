@@ -23,7 +23,7 @@ public actor Node: Service {
   /// A number of its own within the process, from 1.
   public nonisolated let id: UInt64
   package nonisolated let scheduler: any Scheduler
-  private let local: LocalNode
+  let local: LocalNode
 
   public nonisolated var unownedExecutor: UnownedSerialExecutor { scheduler.executor.asUnownedSerialExecutor() }
 
@@ -65,7 +65,7 @@ public actor Node: Service {
     bound.value.actor = self
   }
 
-  private nonisolated let bound: LoopBound<LocalNode>
+  nonisolated let bound: LoopBound<LocalNode>
 
   func perform(_ body: @Sendable (isolated Node) async -> Void) async { await body(self) }
 

@@ -10,6 +10,8 @@ public struct NodeEnvironment: Sendable {
   public var transport: any Transport
   /// Gets the node's log lines, with its name added.
   public var logger: Logger
+  /// Sees what the nodes' connections exchange; nil: nobody does.
+  public var tap: (any TrafficTap)?
 
   /// A world of its own; for real sockets see ``sockets(_:logger:)``.
   public init(scheduler: any Scheduler, transport: any Transport, logger: Logger) {

@@ -34,6 +34,8 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
   public var hook: String?
   /// The address of the peer whose connection it was about.
   public var peer: String?
+  /// That connection's number at its node.
+  public var connection: UInt64?
   /// Lua's stack at the raise.
   public var traceback: String?
   /// The error value as plain data, where it is a table a script made.

@@ -58,6 +58,8 @@ private struct CollectingHandler: LogHandler {
     var all = metadata
     all.merge(event.metadata ?? [:]) { $1 }
     more?.log(level: event.level, event.message, metadata: all)
+    // Lines for people: the first generation goes without saying.
+    if all["generation"] == "1" { all["generation"] = nil }
     let node = all.removeValue(forKey: "node").map { "\($0)" } ?? "scenario"
     let traceback = all.removeValue(forKey: "traceback")
     let fields = all.keys.sorted().map { " \($0)=\(all[$0]!)" }.joined()

@@ -59,7 +59,7 @@ import Testing
       calls = {
         look = function(node, what, address)
           -- The node's methods come in groups, with the first use of one of them; its configuration too.
-          local _ = node.spawn, node.sleep, node.stats, node.config
+          local _ = node.spawn, node.sleep, node.stats, node.metric, node.config
           if what == "module" then return keys(require(address)) end
           if what == "mistake" then
             local _, problem = pcall(function() return require(address).zzzzzz end)
@@ -71,6 +71,7 @@ import Testing
           if what == "stats" then return keys(node:stats()) end
           if what == "heuristics" then return keys(node:heuristics()) end
           if what == "queue" then return methods(node:queue()) end
+          if what == "metric" then return methods(node:metric("seen_total", { kind = "counter" })) end
           if what == "timer" then return methods(node:after(0, print)) end
           if what == "task" then return keys(upvalue(debug.getmetatable(node:spawn(print)).__index, "join")) end
           local conn = assert(node:connect(address))
@@ -121,9 +122,9 @@ import Testing
     #expect(try await (look("conn fields").texts + ["peer"]).sorted() == LuaAPI.conn.fields.map(\.name).sorted())
   }
 
-  @Test(.timeLimit(.minutes(5)), arguments: ["queue", "timer", "task", "view"])
+  @Test(.timeLimit(.minutes(5)), arguments: ["queue", "timer", "task", "metric", "view"])
   func `A made thing has the methods that are declared`(name: String) async throws {
-    let shape = ["queue": LuaAPI.queue, "timer": LuaAPI.timer, "task": LuaAPI.task, "view": LuaAPI.view][name]!
+    let shape = ["queue": LuaAPI.queue, "timer": LuaAPI.timer, "task": LuaAPI.task, "metric": LuaAPI.metric, "view": LuaAPI.view][name]!
     #expect(try await look(name).texts == names(shape, fields: false))
   }
 

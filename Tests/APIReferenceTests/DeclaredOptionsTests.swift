@@ -14,6 +14,7 @@ import Testing
     "moonpeer.Node.connect": "node:connect('127.0.0.1:1', { zzzzzz = 1 })",
     "moonpeer.Node.open": "node:open('127.0.0.1:1', { zzzzzz = 1 })",
     "moonpeer.Node.broadcast": "node:broadcast('', { zzzzzz = 1 })",
+    "moonpeer.Node.metric": "node:metric('x_total', { zzzzzz = 1 })",
     "moonpeer.Node.every": "node:every(1, print, { zzzzzz = 1 })",
     "moonpeer.Conn.request": "conn:request('', { zzzzzz = 1 })",
     "moonpeer.codec.bytes": "codec.bytes { zzzzzz = 1 }",

@@ -58,6 +58,7 @@ import Testing
     #expect(line.metadata["hook"] == hook)
     #expect(line.metadata["kind"] == "script")
     #expect(line.metadata["peer"]?.hasPrefix("127.0.0.1:") == true)
+    #expect(line.metadata["conn"] == "1" && line.metadata["generation"] == "1")
     #expect(line.metadata["traceback"]?.contains("dir/server.lua:4: in") == true)
     #expect(heuristics.scriptErrors == 1)
     #expect(heuristics.budgetKills == 0)

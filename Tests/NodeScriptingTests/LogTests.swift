@@ -68,6 +68,7 @@ import Testing
       let line = try #require(recorder.lines(with: text).first)
       #expect(line.metadata["peer"]?.hasPrefix("127.0.0.1:") == true)
       #expect(line.metadata["node"] == "server")
+      #expect(line.metadata["conn"] == "1" && line.metadata["generation"] == "1")
     }
     #expect(recorder.lines(with: "printed 5 nil").first?.level == .info)
   }

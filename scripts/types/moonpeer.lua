@@ -139,6 +139,12 @@
 ---@class moonpeer.Node.every.options
 ---@field jitter? moonpeer.Duration Up to so much is added to each tick at random; 0: none. Default: 0.
 
+---@class moonpeer.Node.metric.options
+---@field kind "counter"|"gauge"|"histogram" What it is.
+---@field help? string What it counts, in one line, for who looks at it. Default: the name.
+---@field labels? string[] The names of its labels, besides `node`, which all have. Default: none.
+---@field buckets? number[] Of a histogram: the upper bounds, growing; at most 64. Default: from 0.005 to 10.
+
 --- The running node: the first argument of every hook, and `require "moonpeer.node"` once the node starts. A name it does not have is an error that suggests one.
 ---@class moonpeer.Node
 ---@field name string In every log line; `calls` of other scripts find the node by it.
@@ -283,6 +289,12 @@ function moonpeerNode:now() end
 ---@overload fun(self: moonpeer.Node, high: integer): integer
 ---@overload fun(self: moonpeer.Node, low: integer, high: integer): integer
 function moonpeerNode:random(low, high) end
+
+--- Finds or makes a metric of the script's own, for `--metrics`. The same name is the same metric, also after a reload. A node has at most 200 metrics and 1,000 series; what is over is dropped, counted and logged once.
+---@param name string of a counter, ends in `_total`
+---@param options moonpeer.Node.metric.options
+---@return moonpeer.Metric
+function moonpeerNode:metric(name, options) end
 
 --- What `node:counts()` gives.
 ---@class moonpeer.Counts
@@ -481,6 +493,27 @@ function moonpeerQueue:items() end
 
 --- How messages stand in the bytes; made by `moonpeer.codec`.
 ---@class moonpeer.Codec
+
+--- What `node:metric` gives. `labels` has a value (a string, number or boolean) for every declared label.
+---@class moonpeer.Metric
+---@field name string Its name.
+---@field kind "counter"|"gauge"|"histogram" What it is.
+local moonpeerMetric = {}
+
+--- Adds to a counter, which takes nothing below 0, or to a gauge.
+---@param number? number default: 1
+---@param labels? table<string, any>
+function moonpeerMetric:add(number, labels) end
+
+--- Sets a gauge.
+---@param number number
+---@param labels? table<string, any>
+function moonpeerMetric:set(number, labels) end
+
+--- Puts a number into its bucket of a histogram: base units, so seconds and bytes.
+---@param number number
+---@param labels? table<string, any>
+function moonpeerMetric:observe(number, labels) end
 
 --- What a `codec.custom` decoder looks through: all that has arrived, in place, and valid during that call only. Positions count from 1; a position below 1 is an error; what reaches past the end is nil, so that asking and checking are one. `#view` is how many bytes there are.
 ---@class moonpeer.View

@@ -28,7 +28,7 @@ extension LuaAPI {
       field("state", "table", "The script's own state; starts as an empty table."),
       field("address", "moonpeer.Address?", "Where the node listens, as bound; nil: it does not."),
     ],
-    methods: network + tasks + time)
+    methods: network + tasks + time + metrics)
 
   private static let network: [APIFunction] = [
     function(

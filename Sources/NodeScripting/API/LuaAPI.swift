@@ -25,6 +25,9 @@ package enum LuaAPI {
     APISection(
       title: "Codecs", doc: "Framing and what is in the frames.", classes: [codecType], modules: [codecModule],
       example: codecExample),
+    APISection(
+      title: "Metrics", doc: "What a script counts for itself; `docs/metrics.md` has what is counted anyway.",
+      classes: [metric], example: metricsExample),
     APISection(title: "The view", doc: "For decoders written by hand.", classes: [view], example: viewExample),
     APISection(
       title: "Log and JSON", doc: "The other modules.", classes: [jsonNull], modules: [log, json], example: logExample),

@@ -10,7 +10,9 @@ extension ScriptHooks {
     guard !runtime.isStopped else {
       return completion(.failure(ScriptError(code: .engine, kind: "shutdown", message: "the node \(node.name) has stopped")))
     }
+    let timing = node.timing(.call)
     runtime.run(function, purpose, arguments: arguments) { [self] task, outcome in
+      timing?()
       switch outcome {
       case .finished:
         do throws(LuaError) {

@@ -93,7 +93,8 @@ extension ScriptHooks {
       }
       return Int(results.first?.int ?? 0)
     } catch {
-      let error = ScriptError(error, hook: "decoder", peer: side.address)
+      var error = ScriptError(error, hook: "decoder", peer: side.address)
+      error.connection = connection.id.rawValue
       report(error)
       connection.disconnect(error.asReason)
       return 0

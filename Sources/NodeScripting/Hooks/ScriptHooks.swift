@@ -41,10 +41,8 @@ package final class ScriptHooks {
     nodeHandle = try script.makeNodeHandle(name: node.name, id: node.id)
     runtime.hooks = self
     // The node's own logger: until now its name was not known.
-    runtime.logger = node.logger
+    runtime.logger = node.logger(ofGeneration: number)
     if let name = script.declaration.name { runtime.logger[metadataKey: "script"] = "\(name)" }
-    // With what is logged before the first reload nothing needs to be told apart.
-    if number > 1 { runtime.logger[metadataKey: "generation"] = "\(number)" }
     runtime.onUnhandledError = { [weak self] in self?.report($0) }
   }
 
@@ -130,7 +128,11 @@ package final class ScriptHooks {
   package func connected(_ connection: Connection) {
     guard let side = ConnectionScript.of(connection) else { return }
     if let function = script.onConnect {
-      side.run(function, .onConnect) { [self] _, outcome in endConnection(side, after: outcome) }
+      let timing = node.timing(.onConnect)
+      side.run(function, .onConnect) { [self] _, outcome in
+        timing?()
+        endConnection(side, after: outcome)
+      }
     }
     guard let session = script.session, connection.isOpen else { return }
     side.run(session, .session) { [self] _, outcome in

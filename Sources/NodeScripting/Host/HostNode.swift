@@ -5,7 +5,7 @@ import NodeEngine
 /// `host.node`: the node's own operations. Without a node (a check, a module's top level before the start) each says so.
 enum HostNode {
   static let natives: [(String, LuaNative)] =
-    dialling + [
+    dialling + metrics + [
       ("listen", listen), ("stop_listening", stopListening), ("address", address), ("disconnect", disconnect),
       ("connections", connections), ("connection", connection), ("counts", counts), ("broadcast", broadcast),
       ("stats", stats), ("heuristics", heuristics), ("config", config), ("call", call), ("shut_down", shutDown),

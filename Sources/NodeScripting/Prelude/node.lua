@@ -10,6 +10,7 @@ local error, getmetatable, pairs, rawget, setmetatable = error, getmetatable, pa
 local type, tostring, find, gmatch = type, tostring, string.find, string.gmatch
 
 local homes = {
+  node_metric = " metric ",
   node_tasks = " all any queue spawn timeout ",
   node_time = " after every now random sleep ",
   node_network = " broadcast call connect connection connections counts disconnect heuristics is_connected listen open "

@@ -69,6 +69,7 @@ package final class Generations: NodeHooks {
     current = next
     watchEnds(of: next)
     updateWatching()
+    node.generation = next.number
     node.reconfigure(next.script.configuration)
     onChange?(next)
   }

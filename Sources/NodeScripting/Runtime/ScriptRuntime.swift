@@ -154,7 +154,8 @@ package final class ScriptRuntime {
     }
   }
 
-  func finish(_ task: ScriptTask, _ outcome: RunOutcome) {
+  func finish(_ task: ScriptTask, _ result: RunOutcome) {
+    let outcome = result.about(task.connection)
     parked[ObjectIdentifier(task)] = nil
     let completion = task.completion
     task.completion = nil

@@ -1,4 +1,6 @@
 package import LuaHost
+import NodeCore
+import NodeEngine
 
 /// What a run is for, in the words its errors are reported with.
 package struct RunPurpose: Sendable, Equatable {
@@ -26,6 +28,13 @@ package struct RunPurpose: Sendable, Equatable {
 package enum RunOutcome {
   case finished
   case failed(ScriptError)
+
+  /// An error names the connection whose run it ended.
+  func about(_ side: ConnectionScript?) -> RunOutcome {
+    guard let side, case .failed(var error) = self else { return self }
+    error.connection = side.connection.id.rawValue
+    return .failed(error)
+  }
 }
 
 /// One run of Lua code that may wait: a pooled coroutine and what it is doing.

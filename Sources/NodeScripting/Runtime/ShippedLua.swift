@@ -43,6 +43,7 @@ enum ShippedLua {
     "modules": PackageResources.modules_lua,
     "node": PackageResources.node_lua,
     "node_config": PackageResources.node_config_lua,
+    "node_metric": PackageResources.node_metric_lua,
     "node_network": PackageResources.node_network_lua,
     "node_tasks": PackageResources.node_tasks_lua,
     "node_time": PackageResources.node_time_lua,
