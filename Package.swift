@@ -10,6 +10,7 @@ let strict: [SwiftSetting] = [
 
 func engine(_ name: String) -> Target.Dependency { .product(name: name, package: "swift-nio") }
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
 let package = Package(
@@ -19,12 +20,15 @@ let package = Package(
     .library(name: "NodeEngine", targets: ["NodeEngine", "NodeCore"]),
     .library(name: "NodeScripting", targets: ["NodeScripting", "LuaHost"]),
     .library(name: "TestNetwork", targets: ["TestNetwork"]),
+    // Metrics and captures of running nodes; the products above work without it.
+    .library(name: "NodeAdmin", targets: ["NodeAdmin"]),
     .executable(name: "moonpeer", targets: ["MoonpeerCLI"]),
     .executable(name: "moonpeer-bench", targets: ["Benchmarks"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -53,10 +57,15 @@ let package = Package(
       name: "TestNetwork",
       dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, engine("NIOCore"), engine("NIOPosix")],
       resources: [.embedInCode("Lua")], swiftSettings: strict),
+    .target(
+      name: "NodeAdmin",
+      dependencies: [
+        "NodeScripting", "NodeEngine", "NodeCore", logging, metrics, engine("NIOCore"), engine("NIOPosix"), engine("NIOHTTP1"),
+      ], swiftSettings: strict),
     .executableTarget(
       name: "MoonpeerCLI",
       dependencies: [
-        "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, lifecycle,
+        "NodeAdmin", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, lifecycle, metrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // Writes the reference, the editor annotations and .luacheckrc: `make api`.
@@ -82,6 +91,10 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
+    .testTarget(
+      name: "NodeAdminTests",
+      dependencies: ["NodeAdmin", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, metrics, engine("NIOCore")],
+      swiftSettings: strict),
     .testTarget(
       name: "APIReferenceTests",
       dependencies: ["APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],

@@ -36,6 +36,17 @@ import Testing
     #expect(TextLogRenderer(palette: .coloured).render(line("m")).contains("\u{1B}[32minfo   \u{1B}[0m"))
   }
 
+  @Test func `say which connection they are about, and which generation of the code from the second on`() {
+    var line = line("m", ["peer": "127.0.0.1:4000"])
+    (line.generation, line.connection) = (1, 7)
+    #expect(TextLogRenderer().render(line).hasSuffix("echo-1 m conn=7 peer=127.0.0.1:4000\n"))
+    line.generation = 2
+    #expect(TextLogRenderer().render(line).hasSuffix("echo-1 m conn=7 generation=2 peer=127.0.0.1:4000\n"))
+    #expect(
+      JSONLogRenderer().render(line).hasSuffix(
+        #""node":"echo-1","generation":2,"conn":7,"message":"m","metadata":{"peer":"127.0.0.1:4000"}}"# + "\n"))
+  }
+
   @Test func `are one JSON object each, with the fields in an object of their own`() {
     let text = JSONLogRenderer().render(line("a\n\"b\"", ["level": "forged", "list": .array(["1", .dictionary(["k": "v"])])]))
     #expect(

@@ -33,6 +33,11 @@ import Testing
     (["life.lua", "--count", "2", "--listen", "127.0.0.1:4998"], 64, "2 nodes cannot all listen on 127.0.0.1:4998; "),
     (["life.lua", "bare.lua", "--listen", "unix:/tmp/x.sock"], 64, "2 nodes cannot all listen on unix:/tmp/x.sock; "),
     (["fixed.lua", "--count", "3"], 64, "3 nodes cannot all listen on 127.0.0.1:4999; "),
+    (["life.lua", "--metrics", ":9464"], 64, "--metrics: \":9464\": the host is missing; write 9464 for loopback only"),
+    (["life.lua", "--metrics", "99999"], 64, "--metrics: \"99999\" is not a port"),
+    (["life.lua", "--metrics", "203.0.113.1:4998"], 69, "--metrics: cannot serve metrics on 203.0.113.1:4998: "),
+    (["life.lua", "--capture", "bare.lua"], 73, "--capture: \"bare.lua\" is there already; move it away, or name another file"),
+    (["life.lua", "--capture", "nowhere/x"], 73, "--capture: cannot write \"nowhere/x\": No such file or directory"),
     (["life.lua", "--max-connections", "0"], 64, "--max-connections: 0 makes no sense here"),
     (
       ["life.lua", "--idle-timeout", "-1"], 64,

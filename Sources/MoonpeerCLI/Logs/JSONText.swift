@@ -1,12 +1,14 @@
 /// JSON as it is written out; the order of an object's fields is kept.
 indirect enum JSONText: Sendable {
   case string(String)
+  case integer(Int)
   case array([JSONText])
   case object([(String, JSONText)])
 
   var text: String {
     switch self {
     case .string(let text): Self.quoted(text)
+    case .integer(let number): "\(number)"
     case .array(let values): "[" + values.map(\.text).joined(separator: ",") + "]"
     case .object(let fields): "{" + fields.map { Self.quoted($0.0) + ":" + $0.1.text }.joined(separator: ",") + "}"
     }

@@ -23,7 +23,12 @@ struct StandardErrorLog: LogHandler {
     all.merge(event.metadata ?? [:]) { $1 }
     if let error = event.error { all["error"] = "\(error)" }
     let node = all.removeValue(forKey: "node").map { "\($0)" }
+    let generation = all.removeValue(forKey: "generation").flatMap { Int("\($0)") }
+    let connection = all.removeValue(forKey: "conn").flatMap { Int("\($0)") }
     Output.error.tell(
-      render(LogLine(time: .now, level: event.level, node: node, message: "\(event.message)", metadata: all)))
+      render(
+        LogLine(
+          time: .now, level: event.level, node: node, generation: generation, connection: connection,
+          message: "\(event.message)", metadata: all)))
   }
 }

@@ -19,6 +19,9 @@ struct TextLogRenderer: Sendable {
     var parts = [palette.paint(time, .dim), palette.paint(Self.padded(line.level), Self.paint(line.level))]
     if let node = line.node { parts.append(palette.paint(Printable.text(node), .bold)) }
     parts.append(Printable.text(line.message))
+    // The first generation goes without saying, or every line of every node would.
+    if let generation = line.generation, generation > 1 { metadata["generation"] = "\(generation)" }
+    if let connection = line.connection { metadata["conn"] = "\(connection)" }
     for key in metadata.keys.sorted() {
       parts.append(palette.paint(Self.value("\(key)") + "=", .dim) + Self.value("\(metadata[key]!)"))
     }

@@ -15,15 +15,22 @@ struct NodeFleet: Service {
 
   /// Loads every script; nothing listens yet.
   static func load(
-    _ plan: RunPlan, schedule: RetrySchedule, reloading: Reloading, watch: FileWatch?, logger: Logger
+    _ plan: RunPlan, schedule: RetrySchedule, reloading: Reloading, watch: FileWatch?, logger: Logger,
+    tap: (any TrafficTap)? = nil
   ) async throws(CommandFailure) -> NodeFleet {
     let directory = NodeDirectory()
+    var environment: NodeEnvironment {
+      // Each node on a loop of its own, as far as there are enough.
+      var environment = NodeEnvironment.sockets(logger: logger)
+      environment.tap = tap
+      return environment
+    }
     var nodes: [ScriptedNode] = []
     for planned in plan.nodes {
       do throws(ScriptError) {
         nodes.append(
           try await ScriptedNode.load(
-            planned.source, options: planned.options, environment: .sockets(logger: logger), directory: directory))
+            planned.source, options: planned.options, environment: environment, directory: directory))
       } catch {
         throw CommandFailure(error)
       }

@@ -27,6 +27,7 @@ struct RunCommand: AsyncParsableCommand {
         moonpeer run gossip.lua --count 20 --log-level warning
         moonpeer run proxy.lua backend.lua --log-format json
         moonpeer run chat.lua --watch
+        moonpeer run chat.lua --metrics 9464 --capture chat.pcapng
 
       SIGHUP reloads every node from its file: same connections, same state. A script with mistakes changes nothing.
       """)
@@ -58,6 +59,15 @@ struct RunCommand: AsyncParsableCommand {
     help: ArgumentHelp("Of the nodes of a script, reload so many first, and the others when those have held.", valueName: "percent"))
   var canary = "0%"
 
+  @Option(
+    help: ArgumentHelp(
+      "Serve metrics as Prometheus text there, under /metrics; a port alone means loopback, 0 any free one.",
+      valueName: "address"))
+  var metrics: String?
+
+  @Option(help: ArgumentHelp("Write all messages into a new pcapng file, for Wireshark.", valueName: "file"))
+  var capture: String?
+
   @Flag(name: .customLong("trusted"), help: "Give the scripts all of Lua's libraries: files, processes, everything.")
   var isTrusted = false
 
@@ -73,18 +83,22 @@ struct RunCommand: AsyncParsableCommand {
     guard (1...1000).contains(connectAttempts) else {
       throw CommandFailure(.usage, "--connect-attempts: a number from 1 to 1000 is expected, got \(connectAttempts)")
     }
+    var observers = try RunObservers(metrics: metrics, capture: capture, logger: logger)
     // The plan only looks at the scripts: what their top level logs is logged when they are loaded.
     let quiet = Logger(label: "moonpeer") { _ in SwiftLogNoOpLogHandler() }
     let plan = try await RunPlan(self, environment: .sockets(logger: quiet))
     if let shortage = DescriptorLimit.raise().shortage(of: plan.descriptors) {
       logger.warning("\(shortage), or a smaller --max-connections")
     }
+    try observers.openCapture()
     let reloading = Reloading(canary: try Self.share(canary), logger: logger)
     let files = watch ? try FileWatch { reloading.ask(.changed($0)) } : nil
     files?.start()
     defer { files?.stop() }
     let fleet = try await NodeFleet.load(
-      plan, schedule: RetrySchedule(attempts: connectAttempts), reloading: reloading, watch: files, logger: logger)
+      plan, schedule: RetrySchedule(attempts: connectAttempts), reloading: reloading, watch: files, logger: logger,
+      tap: observers.capture)
+    try await observers.serveMetrics(of: fleet.nodes)
     // The group's own log would say the same once more, in other words.
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
@@ -99,7 +113,13 @@ struct RunCommand: AsyncParsableCommand {
     }
     let hangups = Hangups.watch { reloading.ask(.hangup) }
     defer { hangups.cancel() }
-    try await group.run()
+    do {
+      try await group.run()
+    } catch {
+      await observers.finish()
+      throw error
+    }
+    await observers.finish()
   }
 
   /// "10%" → 0.1
