@@ -59,6 +59,8 @@ final class TappedTraffic {
   private let tap: any ConnectionTap
   private var arrived: UInt64 = 0
   private var left: UInt64 = 0
+  /// What the handshake wrote last leaves at the end of the tick.
+  private var hasLastWords = false
 
   init(_ tap: any ConnectionTap) {
     self.tap = tap
@@ -81,13 +83,18 @@ final class TappedTraffic {
 
   func sent(_ bytes: UnsafeRawBufferPointer, _ connection: Connection) {
     let now = connection.messagesSent
-    defer { left = now }
-    tap.sent(bytes, now > left ? .whole(left + 1...now) : connection.phase == .settingUp ? .handshake : .raw)
+    let isHandshake = connection.phase == .settingUp || hasLastWords
+    defer {
+      left = now
+      hasLastWords = false
+    }
+    tap.sent(bytes, now > left ? .whole(left + 1...now) : isHandshake ? .handshake : .raw)
   }
 
   /// The handshake is over: messages that it took are behind us.
   func isLive(_ connection: Connection) {
     arrived = connection.inbound.messagesReceived
+    hasLastWords = connection.outgoing.count > 0
   }
 
   func closed() { tap.closed() }
