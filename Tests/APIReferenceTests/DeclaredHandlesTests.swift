@@ -124,7 +124,9 @@ import Testing
 
   @Test(.timeLimit(.minutes(5)), arguments: ["queue", "timer", "task", "metric", "view"])
   func `A made thing has the methods that are declared`(name: String) async throws {
-    let shape = ["queue": LuaAPI.queue, "timer": LuaAPI.timer, "task": LuaAPI.task, "metric": LuaAPI.metric, "view": LuaAPI.view][name]!
+    let shape = [
+      "queue": LuaAPI.queue, "timer": LuaAPI.timer, "task": LuaAPI.task, "metric": LuaAPI.metric, "view": LuaAPI.view,
+    ][name]!
     #expect(try await look(name).texts == names(shape, fields: false))
   }
 

@@ -16,9 +16,11 @@ import Testing
       #"moonpeer_connections{node="life-1"} 0"#, #"moonpeer_hook_duration_seconds_count{node="life-2",hook="init"} 1"#,
       "moonpeer_nodes 2",
     ] { #expect(scrape.output.contains("\n\(line)\n"), "\(scrape)") }
-    // The run after this one can have the port: nothing of it is left.
-    let second = try await moonpeer("run", "life.lua", "--metrics", String(url.split(separator: "/")[1]), in: folder)
+    let second = try await moonpeer(
+      "run", "life.lua", "--metrics", String(url.split(separator: "/")[1]), "--capture", "x.pcapng", in: folder)
     #expect(second.status == 69 && second.output.isEmpty, "\(second)")
+    // A run that did not begin leaves no capture either.
+    #expect(!folder.has("x.pcapng"))
     #expect(second.errors.contains("the address is in use; choose another port, or 0 for any"), "\(second)")
     program.signal(SIGTERM)
     #expect(try await program.finish().status == 0)

@@ -22,7 +22,9 @@ import Testing
   @Test(arguments: ["127.0.0.1:0", "[::1]:0"])
   func `Both directions of a connection are one stream with every byte in its place`(at: String) async throws {
     try await withCapture { capture, path in
-      let (server, client) = try await withNode(Self.echo.replacing("return {", with: "return { config = { listen = '\(at)' },"), tap: capture) { server in
+      let (server, client) = try await withNode(
+        Self.echo.replacing("return {", with: "return { config = { listen = '\(at)' },"), tap: capture
+      ) { server in
         try await withNode("return { codec = require 'moonpeer.codec'.lines { max = '1MiB' } }", name: "ben") { client in
           let own = try await client.lua(
             """
@@ -39,7 +41,9 @@ import Testing
       let summary = await capture.close()
       let reader = try PcapngReader(path)
       #expect(summary == .init(packets: UInt64(reader.packets.count), leftOut: 0, problem: nil))
-      func end(_ address: PeerAddress) -> String { address.ip!.bytes.map(String.init).joined(separator: ".") + ":\(address.port!)" }
+      func end(_ address: PeerAddress) -> String {
+        address.ip!.bytes.map(String.init).joined(separator: ".") + ":\(address.port!)"
+      }
       let expected = Array(("one\ntwo\n" + String(repeating: "x", count: 100_000) + "\n").utf8)
       #expect(try reader.stream(from: end(client), to: end(server)) == expected)
       #expect(try reader.stream(from: end(server), to: end(client)) == expected)
@@ -48,7 +52,8 @@ import Testing
       #expect(reader.packets.allSatisfy { $0.interface == "anna" && $0.isInbound == ($0.source == end(client)) })
       #expect(zip(reader.packets, reader.packets.dropFirst()).allSatisfy { $0.nanoseconds <= $1.nanoseconds })
       let comments = reader.packets.map(\.comment)
-      #expect(comments.contains("anna conn 1 received: message 1") && comments.contains("anna conn 1 sent: message 2"), "\(comments)")
+      #expect(
+        comments.contains("anna conn 1 received: message 1") && comments.contains("anna conn 1 sent: message 2"), "\(comments)")
       #expect(comments.filter { $0.contains("message 3") }.count >= 2, "\(comments)")
       #expect(reader.statistics["anna"]?.leftOut == 0)
       #expect(reader.statistics["anna"]?.received == UInt64(reader.packets.count))
@@ -72,7 +77,8 @@ import Testing
   @Test func `Unix sockets get addresses, and their path stands in the comment`() async throws {
     let socket = FileManager.default.temporaryDirectory.appendingPathComponent("mp-\(UUID().uuidString.prefix(8))").path
     try await withCapture { capture, path in
-      try await withNode(Self.echo.replacing("return {", with: "return { config = { listen = 'unix:\(socket)' },"), tap: capture) { server in
+      try await withNode(Self.echo.replacing("return {", with: "return { config = { listen = 'unix:\(socket)' },"), tap: capture)
+      { server in
         try await withNode(Self.echo, name: "ben") { client in
           try await client.lua("assert(node:connect(...)):request('x')", server.at)
         }
@@ -103,12 +109,15 @@ import Testing
     try await withCapture { capture, path in
       try await withNode(script, tap: capture) { server in
         try await withNode(script, name: "ben") { client in
-          try await client.lua("local conn = assert(node:connect(...)) assert(conn:request('a') == 'a') conn:request('b')", server.at)
+          try await client.lua(
+            "local conn = assert(node:connect(...)) assert(conn:request('a') == 'a') conn:request('b')", server.at)
         }
       }
       _ = await capture.close()
       let comments = try PcapngReader(path).packets.map(\.comment)
-      for comment in ["received: handshake", "sent: handshake", "received: part of message 1", "sent: message 1", "received: part of message 2"] {
+      for comment in [
+        "received: handshake", "sent: handshake", "received: part of message 1", "sent: message 1", "received: part of message 2",
+      ] {
         #expect(comments.contains("anna conn 1 \(comment)"), "\(comments)")
       }
     }

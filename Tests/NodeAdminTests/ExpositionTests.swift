@@ -56,7 +56,8 @@ import Testing
       """
     return try await withNode(script) { server in
       try await withNode("return { codec = require 'moonpeer.codec'.lines() }", name: "ben-\"quoted\"") { client in
-        try await client.lua("local conn = assert(node:connect(...)) assert(conn:request('x') == 'x') conn:disconnect()", server.at)
+        try await client.lua(
+          "local conn = assert(node:connect(...)) assert(conn:request('x') == 'x') conn:disconnect()", server.at)
         try await eventually("it is over") { await server.snapshot().node.disconnects.count == 1 }
         return Exposition.text(await NodeMetrics { [server, client] }.families())
       }
@@ -105,7 +106,9 @@ import Testing
     #expect(check.terminationStatus == 0 && said.isEmpty, "\(said)\n\(text)")
   }
 
-  @Test(.timeLimit(.minutes(5))) func `One name has one kind: the node that comes first has it, and the other is counted`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `One name has one kind: the node that comes first has it, and the other is counted`()
+    async throws
+  {
     try await withNode("return {}") { first in
       try await withNode("return {}", name: "ben") { second in
         try await first.lua("node:metric('x', { kind = 'gauge' }):set(1)")

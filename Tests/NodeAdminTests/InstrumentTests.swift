@@ -39,7 +39,9 @@ import Testing
     #expect(factory.families().map(\.kind) == [.histogram])
   }
 
-  @Test(.timeLimit(.minutes(5))) func `A reporter hands on what grew, gauges as they are, and histograms as count and sum`() async throws {
+  @Test(.timeLimit(.minutes(5))) func `A reporter hands on what grew, gauges as they are, and histograms as count and sum`()
+    async throws
+  {
     try await withNode("return {}") { node in
       let factory = InstrumentFactory()
       let reporter = MetricsReporter(NodeMetrics { [node] }, factory: factory)

@@ -126,21 +126,25 @@ import Testing
         Issue.record("served twice on \(server.address)")
       } catch {
         #expect(error.code == .addressInUse)
-        #expect(error.message == "cannot serve metrics on \(server.address): the address is in use; choose another port, or 0 for any")
+        #expect(
+          error.message == "cannot serve metrics on \(server.address): the address is in use; choose another port, or 0 for any")
       }
     }
   }
 
   @Test(arguments: [
-    ("9464", "127.0.0.1:9464"), ("0", "127.0.0.1:0"), ("0.0.0.0:1", "0.0.0.0:1"), ("[::1]:2", "[::1]:2"), ("localhost:3", "127.0.0.1:3"),
+    ("9464", "127.0.0.1:9464"), ("0", "127.0.0.1:0"), ("0.0.0.0:1", "0.0.0.0:1"), ("[::1]:2", "[::1]:2"),
+    ("localhost:3", "127.0.0.1:3"),
   ])
   func `An address is read`(text: String, address: String) throws {
     #expect(try MetricsAddress(parsing: text).description == address)
   }
 
   @Test(arguments: [
-    ("", "the port is missing"), ("99999", "\"99999\" is not a port"), (":9464", "write 9464 for loopback only, 0.0.0.0:9464 for everybody"),
-    ("host.name:1", "metrics are served on an IP address"), ("unix:/x", "metrics are served on an IP address"), ("1.2.3.4", "the port is missing"),
+    ("", "the port is missing"), ("99999", "\"99999\" is not a port"),
+    (":9464", "write 9464 for loopback only, 0.0.0.0:9464 for everybody"),
+    ("host.name:1", "metrics are served on an IP address"), ("unix:/x", "metrics are served on an IP address"),
+    ("1.2.3.4", "the port is missing"),
   ])
   func `What is no address is refused with what is expected`(text: String, words: String) {
     do throws(AdminError) {

@@ -4,9 +4,11 @@ import Testing
 
 @Suite struct MetricRulesTests {
   @Test(arguments: [
-    ("", MetricKind.gauge, "a name is missing"), ("1st", .gauge, "does not begin with a digit"), ("a-b", .gauge, "letters a to z"),
+    ("", MetricKind.gauge, "a name is missing"), ("1st", .gauge, "does not begin with a digit"),
+    ("a-b", .gauge, "letters a to z"),
     ("a:b", .gauge, "letters a to z"), ("größe", .gauge, "letters a to z"), ("moonpeer_x", .gauge, "Moonpeer's own"),
-    ("__x", .gauge, "Prometheus' own"), ("orders", .counter, "ends in _total"), ("orders_total", .gauge, "_total is for counters"),
+    ("__x", .gauge, "Prometheus' own"), ("orders", .counter, "ends in _total"),
+    ("orders_total", .gauge, "_total is for counters"),
     ("x_count", .gauge, "_count is what a histogram adds"), ("x_bucket", .histogram, "_bucket is what"),
     (String(repeating: "x", count: 129), .gauge, "at most 128 bytes"),
   ])

@@ -74,12 +74,24 @@ import Testing
     ("node:metric('x', { knid = 'gauge' })", "node:metric: unknown option \"knid\"; did you mean \"kind\"?"),
     ("node:metric('x', {})", "node:metric: kind must be \"counter\", \"gauge\" or \"histogram\", got nothing"),
     ("node:metric('x', { kind = 'counter' })", "node:metric: string \"x\": the name of a counter ends in _total"),
-    ("node:metric('moonpeer_x', { kind = 'gauge' })", "node:metric: string \"moonpeer_x\": names that begin with moonpeer_ are Moonpeer's own"),
-    ("node:metric('x', { kind = 'gauge', labels = { 'node' } })", "node:metric: string \"x\": labels: \"node\": every metric has this label already, with the node's name"),
+    (
+      "node:metric('moonpeer_x', { kind = 'gauge' })",
+      "node:metric: string \"moonpeer_x\": names that begin with moonpeer_ are Moonpeer's own"
+    ),
+    (
+      "node:metric('x', { kind = 'gauge', labels = { 'node' } })",
+      "node:metric: string \"x\": labels: \"node\": every metric has this label already, with the node's name"
+    ),
     ("node:metric('x', { kind = 'gauge', labels = { a = 'b' } })", "node:metric: labels must be a list"),
     ("node:metric('x', { kind = 'gauge', buckets = { 1 } })", "node:metric: buckets are for histograms"),
-    ("node:metric('x', { kind = 'histogram', buckets = { 2, 1 } })", "node:metric: string \"x\": buckets: bounds must grow: 1.0 comes after 2.0"),
-    ("node:metric('x', { kind = 'histogram', buckets = { 'a' } })", "node:metric: buckets: entry 1 must be a number, got string \"a\""),
+    (
+      "node:metric('x', { kind = 'histogram', buckets = { 2, 1 } })",
+      "node:metric: string \"x\": buckets: bounds must grow: 1.0 comes after 2.0"
+    ),
+    (
+      "node:metric('x', { kind = 'histogram', buckets = { 'a' } })",
+      "node:metric: buckets: entry 1 must be a number, got string \"a\""
+    ),
     ("made:add('a')", "metric:add: the number must be a number, got string \"a\""),
     ("made:add(-1, { kind = 'a' })", "metric:add: made_total: a counter only grows; -1.0 is less than 0"),
     ("made:set(1, { kind = 'a' })", "metric:set: made_total: only a gauge is set; this is a counter"),

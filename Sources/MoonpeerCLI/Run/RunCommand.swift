@@ -90,15 +90,21 @@ struct RunCommand: AsyncParsableCommand {
     if let shortage = DescriptorLimit.raise().shortage(of: plan.descriptors) {
       logger.warning("\(shortage), or a smaller --max-connections")
     }
-    try observers.openCapture()
     let reloading = Reloading(canary: try Self.share(canary), logger: logger)
+    try observers.openCapture()
     let files = watch ? try FileWatch { reloading.ask(.changed($0)) } : nil
     files?.start()
     defer { files?.stop() }
-    let fleet = try await NodeFleet.load(
-      plan, schedule: RetrySchedule(attempts: connectAttempts), reloading: reloading, watch: files, logger: logger,
-      tap: observers.capture)
-    try await observers.serveMetrics(of: fleet.nodes)
+    let fleet: NodeFleet
+    do {
+      fleet = try await NodeFleet.load(
+        plan, schedule: RetrySchedule(attempts: connectAttempts), reloading: reloading, watch: files, logger: logger,
+        tap: observers.capture)
+      try await observers.serveMetrics(of: fleet.nodes)
+    } catch {
+      await observers.abandon()
+      throw error
+    }
     // The group's own log would say the same once more, in other words.
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(

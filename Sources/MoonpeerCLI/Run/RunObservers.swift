@@ -1,4 +1,5 @@
 import CoreMetrics
+import Glibc
 import Logging
 import NodeAdmin
 import NodeEngine
@@ -59,6 +60,14 @@ struct RunObservers {
     } catch {
       logger.warning("\(error.message); \(text)")
     }
+  }
+
+  /// No node was started: what is in the capture is nothing, and would stand in the next one's way.
+  func abandon() async {
+    await server?.close()
+    guard let capture, let capturePath else { return }
+    _ = await capture.close()
+    unlink(capturePath)
   }
 
   /// Ends both, and says what became of the capture.

@@ -110,7 +110,9 @@ public enum MetricCatalogue {
     CataloguedMetric("generation", .gauge, "Which generation of its code the node runs, from 1.") {
       number($0.node.generation)
     },
-    CataloguedMetric("generations", .gauge, "Generations of its code that there are: in force, on call, or with connections left.") {
+    CataloguedMetric(
+      "generations", .gauge, "Generations of its code that there are: in force, on call, or with connections left."
+    ) {
       number($0.generations)
     },
     CataloguedMetric("start_time_seconds", .gauge, "When the node was made, in seconds since 1970.") {

@@ -1,9 +1,9 @@
 public import CoreMetrics
 import Glibc
-public import NodeCore
 public import NIOCore
 import NIOHTTP1
 import NIOPosix
+public import NodeCore
 import Synchronization
 
 /// Serves metrics as Prometheus text over HTTP: `GET /metrics`.
@@ -58,7 +58,8 @@ public final class MetricsServer: Sendable {
       let number = (error as? IOError)?.errnoCode
       if number == EADDRINUSE {
         throw AdminError(
-          code: .addressInUse, message: "cannot serve metrics on \(wish): the address is in use; choose another port, or 0 for any",
+          code: .addressInUse,
+          message: "cannot serve metrics on \(wish): the address is in use; choose another port, or 0 for any",
           cause: error)
       }
       let why = number.map { String(cString: strerror($0)) } ?? "\(error)"

@@ -72,7 +72,8 @@ public final class MetricRegistry {
     // One without labels has its only series from the start, so that it can be seen at 0.
     if wish.labels.isEmpty {
       guard seriesCount < mostSeries else {
-        return .failure(NodeCoreError(code: .configuration, message: "the node has \(mostSeries) series already, the most it may have"))
+        return .failure(
+          NodeCoreError(code: .configuration, message: "the node has \(mostSeries) series already, the most it may have"))
       }
     }
     byName[wish.name] = entries.count
@@ -146,7 +147,9 @@ public final class MetricRegistry {
     guard labels.count == definition.labels.count else {
       return .refused("\(definition.labels.count) label values are expected, got \(labels.count)")
     }
-    let key = labels.contains { $0.utf8.count > Self.longestLabelValue } ? labels.map { Self.cut($0, to: Self.longestLabelValue) } : labels
+    let key =
+      labels.contains { $0.utf8.count > Self.longestLabelValue }
+      ? labels.map { Self.cut($0, to: Self.longestLabelValue) } : labels
     guard let place = entries[id.rawValue].series.index(forKey: key) else {
       var value = Self.start(definition)
       if let problem = change(definition.kind, &value) { return .refused(problem) }

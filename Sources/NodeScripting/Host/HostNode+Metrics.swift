@@ -18,7 +18,9 @@ extension HostNode {
     var bounds: [Double] = []
     do throws(LuaError) {
       labels = (try call.plain(4).table?.array ?? []).map { $0.text ?? "" }
-      if kind == .histogram { bounds = call.isNil(5) ? Histogram.usual : (try call.plain(5).table?.array ?? []).map { $0.double ?? .nan } }
+      if kind == .histogram {
+        bounds = call.isNil(5) ? Histogram.usual : (try call.plain(5).table?.array ?? []).map { $0.double ?? .nan }
+      }
     } catch {
       return call.raise("usage", "node:metric: \(error.message)")
     }
@@ -57,7 +59,8 @@ extension HostNode {
     case .dropped(let isFirst):
       guard isFirst else { break }
       hooks.runtime.logger.warning(
-        "the script's metrics have \(registry.mostSeries) series, the most a node may have; values for further labels are dropped")
+        "the script's metrics have \(registry.mostSeries) series, the most a node may have; values for further labels are dropped"
+      )
     }
     return call.none()
   }

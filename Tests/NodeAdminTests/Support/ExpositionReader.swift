@@ -83,7 +83,11 @@ struct ExpositionReader {
       }
       guard rest.hasPrefix("\"") else { throw NotSo(description: "no end of \(label): \(series)") }
       rest = rest.dropFirst()
-      if rest.hasPrefix(",") { rest = rest.dropFirst() } else if !rest.isEmpty { throw NotSo(description: "between labels: \(series)") }
+      if rest.hasPrefix(",") {
+        rest = rest.dropFirst()
+      } else if !rest.isEmpty {
+        throw NotSo(description: "between labels: \(series)")
+      }
     }
     return String(name)
   }
@@ -106,7 +110,9 @@ struct ExpositionReader {
       }
       guard family.series["\(name)_sum\(labels)"] != nil else { throw NotSo(description: "no sum of \(series)") }
       let buckets = family.series.filter { $0.key.hasPrefix("\(name)_bucket{\(inner)le=") }
-      let sorted = buckets.map { key, value in (Self.number(key.split(separator: "\"").dropLast().last!)!, value) }.sorted { $0.0 < $1.0 }
+      let sorted = buckets.map { key, value in (Self.number(key.split(separator: "\"").dropLast().last!)!, value) }.sorted {
+        $0.0 < $1.0
+      }
       for (lower, upper) in zip(sorted, sorted.dropFirst()) where lower.1 > upper.1 {
         throw NotSo(description: "buckets of \(series) shrink")
       }

@@ -45,7 +45,8 @@ final class HTTPClient {
     while true {
       let text = String(decoding: all, as: UTF8.self)
       if let end = text.range(of: "\r\n\r\n") {
-        let length = text.split(separator: "\r\n").first { $0.hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
+        let length =
+          text.split(separator: "\r\n").first { $0.hasPrefix("content-length: ") }.flatMap { Int($0.dropFirst(16)) } ?? 0
         if !hasBody || text[end.upperBound...].utf8.count >= length { return text }
       }
       guard let more = some() else { return text }
