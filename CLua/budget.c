@@ -51,7 +51,7 @@ void *clua_allocate(void *opaque, void *block, size_t old_size, size_t new_size)
   clua_vm *vm = opaque;
   size_t old = block ? old_size : 0;
   if (new_size == 0) {
-    free(block);
+    clua_free_block(block, old);
     vm->used -= old;
     return NULL;
   }
@@ -61,7 +61,7 @@ void *clua_allocate(void *opaque, void *block, size_t old_size, size_t new_size)
     return NULL;
   }
   if (__builtin_expect(vm->failing && new_size > old, 0) && vm->failing != new_size) over_memory(vm);
-  void *result = realloc(block, new_size);
+  void *result = clua_resize_block(block, old, new_size, used);
   if (!result) return NULL;
   vm->failing = 0;
   vm->used = used;

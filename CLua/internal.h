@@ -19,10 +19,12 @@ typedef struct clua_answer {
   bool raises;
 } clua_answer;
 
-typedef struct clua_view_box {
+typedef struct clua_bytes_view {
   const uint8_t *bytes;
   size_t count;
-} clua_view_box;
+  void *handle;  // the userdata that stands for it; NULL until it is first asked for
+  clua_ref ref;
+} clua_bytes_view;
 
 struct clua_vm {
   lua_State *L;
@@ -47,8 +49,8 @@ struct clua_vm {
   clua_failure failure;
   clua_pack raise_trace;        // taken where the error was raised that a run is about to end with
   char raise_place[160];
-  clua_ref object_metatable, error_metatable, view;
-  clua_view_box *view_box;
+  clua_ref object_metatable, error_metatable;
+  clua_bytes_view view;
   bool is_view_of_run;
 
   // Shared with the watchdog.
@@ -108,13 +110,17 @@ enum clua_status clua_run(clua_thread *thread, int arguments);
 int clua_settle_run(lua_State *L, int status, lua_KContext context);
 enum clua_status clua_misused(clua_thread *thread, const char *text);
 
-// function.c, coroutine.c, view.c: called protected, while the VM is opened
+// function.c, coroutine.c: called protected, while the VM is opened
 void clua_open_objects(clua_vm *vm, lua_State *L);
 void clua_open_coroutines(lua_State *L);
-void clua_open_view(clua_vm *vm, lua_State *L);
 void clua_open_libraries(lua_State *L, bool trusted);
 void clua_open_bounded(lua_State *L);
 int clua_answer_native(lua_State *L, int status, lua_KContext context);
+
+// blocks.c
+void clua_open_blocks(void);
+void clua_free_block(void *block, size_t size);
+void *clua_resize_block(void *block, size_t old_size, size_t size, size_t used);
 
 // budget.c
 void *clua_allocate(void *vm, void *block, size_t old_size, size_t new_size);

@@ -86,7 +86,7 @@ static int decoding_body(lua_State *L) {
   void *context = request.messages.context;
   push_request(L, &request.messages);
   lua_rawgeti(L, LUA_REGISTRYINDEX, request.decoder.decode);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, vm->view);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, vm->view.ref);
   const void *bytes;
   size_t available, amount;
   while (request.messages.next(context, &bytes, &available)) {
@@ -137,6 +137,7 @@ enum clua_status clua_deliver(
 enum clua_status clua_deliver_decoded(
   clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next look, clua_decoder decoder,
   void *context) {
+  if (!clua_view(thread->vm)) return CLUA_FAILED;
   decoding_request request = { { function, first, second, look, context }, decoder };
   return start(thread, decoding_body, &request);
 }

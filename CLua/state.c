@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { STARTING_KIB = 80 };
+
 // What lua_resume says itself it says unprotected, as a new string: kept, so that no memory is needed for it.
 static void keep_messages(lua_State *L) {
   static const char *const messages[] = {
@@ -19,7 +21,6 @@ static int open_vm(lua_State *L) {
   bool trusted = lua_toboolean(L, 1);
   lua_settop(L, 0);
   clua_open_objects(vm, L);
-  clua_open_view(vm, L);
   clua_open_libraries(L, trusted);
   clua_open_bounded(L);
   clua_open_coroutines(L);
@@ -28,6 +29,7 @@ static int open_vm(lua_State *L) {
 }
 
 clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
+  clua_open_blocks();
   clua_vm *vm = calloc(1, sizeof *vm);
   if (!vm) abort();
   vm->context = context;
@@ -38,8 +40,9 @@ clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
   *(clua_vm **)lua_getextraspace(vm->L) = vm;
   // Messages make short-lived strings: the generational mode costs a third of the incremental one there.
   lua_gc(vm->L, LUA_GCGEN, 0, 0);
-  // Nothing that opening makes is garbage, and the generational mode would look at all of it after every fifth more.
-  clua_set_collecting(vm, false);
+  // That mode would look at everything after every fifth more, but of what a small script's start makes hardly anything is
+  // garbage before it is over: no collection before that.
+  lua_gc(vm->L, LUA_GCSTEP, -STARTING_KIB);
   vm->is_enforcing = true;
   lua_pushcfunction(vm->L, open_vm);
   lua_pushboolean(vm->L, trusted);
@@ -48,7 +51,6 @@ clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
     clua_close(vm);
     return NULL;
   }
-  clua_set_collecting(vm, true);
   clua_watch(vm);
   return vm;
 }
@@ -77,9 +79,6 @@ static int collect(lua_State *L) {
   lua_gc(L, LUA_GCCOLLECT);
   return 0;
 }
-
-// Neither allocates, so neither can raise.
-void clua_set_collecting(clua_vm *vm, bool is_on) { lua_gc(vm->L, is_on ? LUA_GCRESTART : LUA_GCSTOP); }
 
 void clua_collect(clua_vm *vm) { clua_protected(vm, collect, NULL); }
 

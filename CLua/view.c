@@ -6,15 +6,15 @@
 // The view a hand-written decoder looks through: what has arrived, in place. Positions count from 1; past the end
 // there is nil, so that "need more" is one comparison away.
 
-static const clua_view_box *view_at(lua_State *L) {
-  clua_view_box *box = lua_touserdata(L, 1);
-  if (!box || box != vm_of(L)->view_box) luaL_error(L, "a buffer is expected: call its methods with a colon");
+static const clua_bytes_view *view_at(lua_State *L) {
+  const clua_bytes_view *box = &vm_of(L)->view;
+  if (!box->handle || lua_touserdata(L, 1) != box->handle) luaL_error(L, "a buffer is expected: call its methods with a colon");
   if (!box->bytes) luaL_error(L, "the buffer is only valid during the decode call it was given to");
   return box;
 }
 
 static const uint8_t *bytes_at(lua_State *L, size_t count) {
-  const clua_view_box *box = view_at(L);
+  const clua_bytes_view *box = view_at(L);
   lua_Integer index = luaL_checkinteger(L, 2);
   if (index < 1) luaL_error(L, "a buffer's positions count from 1, got %I", (LUAI_UACINT)index);
   if ((size_t)index - 1 > box->count || box->count - ((size_t)index - 1) < count) return NULL;
@@ -84,7 +84,7 @@ static int view_length(lua_State *L) {
 
 // find(text, from?) → where it starts, or nil
 static int view_find(lua_State *L) {
-  const clua_view_box *box = view_at(L);
+  const clua_bytes_view *box = view_at(L);
   size_t count;
   const char *text = luaL_checklstring(L, 2, &count);
   lua_Integer from = luaL_optinteger(L, 3, 1);
@@ -112,7 +112,7 @@ static int view_bytes(lua_State *L) {
 }
 
 static int view_starts_with(lua_State *L) {
-  const clua_view_box *box = view_at(L);
+  const clua_bytes_view *box = view_at(L);
   size_t count;
   const char *text = luaL_checklstring(L, 2, &count);
   lua_pushboolean(L, box->count >= count && memcmp(box->bytes, text, count) == 0);
@@ -124,16 +124,14 @@ static int view_name(lua_State *L) {
   return 1;
 }
 
-void clua_open_view(clua_vm *vm, lua_State *L) {
+static int make_view(lua_State *L) {
   static const luaL_Reg methods[] = {
     { "u8", u8 }, { "u16", u16 }, { "u32", u32 }, { "u64", u64 }, { "u16le", u16le }, { "u32le", u32le },
     { "u64le", u64le }, { "i8", i8 }, { "i16", i16 }, { "i32", i32 }, { "i64", i64 }, { "i16le", i16le },
     { "i32le", i32le }, { "i64le", i64le }, { "f32", f32 }, { "f64", f64 }, { "f32le", f32le }, { "f64le", f64le },
     { "find", view_find }, { "bytes", view_bytes }, { "starts_with", view_starts_with }, { NULL, NULL },
   };
-  vm->view_box = lua_newuserdatauv(L, sizeof *vm->view_box, 0);
-  vm->view_box->bytes = NULL;
-  vm->view_box->count = 0;
+  void *handle = lua_newuserdatauv(L, 0, 0);
   lua_createtable(L, 0, 4);
   luaL_newlib(L, methods);
   lua_setfield(L, -2, "__index");
@@ -144,19 +142,26 @@ void clua_open_view(clua_vm *vm, lua_State *L) {
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
   lua_setmetatable(L, -2);
-  vm->view = luaL_ref(L, LUA_REGISTRYINDEX);
+  clua_bytes_view *view = &vm_of(L)->view;
+  view->ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  view->handle = handle;
+  return 0;
 }
 
 void clua_set_view(clua_vm *vm, const void *bytes, size_t count) {
   static const uint8_t nothing = 0;
-  vm->view_box->bytes = bytes ? bytes : &nothing;
+  vm->view.bytes = bytes ? bytes : &nothing;
+  vm->view.count = count;
   vm->is_view_of_run = vm->running != NULL;
-  vm->view_box->count = count;
 }
 
 void clua_clear_view(clua_vm *vm) {
-  vm->view_box->bytes = NULL;
-  vm->view_box->count = 0;
+  vm->view.bytes = NULL;
+  vm->view.count = 0;
 }
 
-clua_ref clua_view(clua_vm *vm) { return vm->view; }
+// Made with the first look: most nodes never need it.
+clua_ref clua_view(clua_vm *vm) {
+  if (!vm->view.handle) clua_protected(vm, make_view, NULL);
+  return vm->view.ref;
+}

@@ -82,12 +82,12 @@ void clua_set_limits(clua_vm *vm, clua_limits limits);
 void clua_close(clua_vm *vm);
 size_t clua_memory_used(const clua_vm *vm);
 size_t clua_memory_peak(const clua_vm *vm);
+// What the process has taken for the small blocks of all its VMs, so far.
+size_t clua_small_blocks_reserved(void);
 bool clua_is_running(const clua_vm *vm);
 // Ends the run under way as a budget does: no pcall holds it up. For runs that were told to end and do not.
 void clua_end_run(clua_vm *vm);
 void clua_collect(clua_vm *vm);
-// Off: only where memory runs out. On when the VM is opened.
-void clua_set_collecting(clua_vm *vm, bool is_on);
 const char *clua_version(void);
 
 // Each of these is protected: false or 0 means the failure is in clua_failure.
@@ -175,6 +175,6 @@ void clua_stack(clua_thread *thread, clua_pack *text);
 
 void clua_set_view(clua_vm *vm, const void *bytes, size_t count);
 void clua_clear_view(clua_vm *vm);
-clua_ref clua_view(clua_vm *vm);
+clua_ref clua_view(clua_vm *vm);  // 0 when there is no memory
 
 #endif

@@ -59,18 +59,13 @@ public final class LuaVM {
   /// Bytes in use now, and at most so far.
   public var memoryUsed: Int { clua_memory_used(raw) }
   public var memoryPeak: Int { clua_memory_peak(raw) }
+  /// What the process has taken for the small blocks of all its VMs so far; it keeps them for later ones.
+  package static var smallBlocksReserved: Int { clua_small_blocks_reserved() }
   /// Whether Lua code is on the stack.
   public var isRunning: Bool { clua_is_running(raw) }
 
   /// Ends the run under way as a budget does, whatever the script catches.
   public func endRun() { clua_end_run(raw) }
-
-  /// Runs `body` without collections, but for where memory runs out: for what makes much and leaves hardly any garbage.
-  package func withoutCollecting<Result, Failure>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
-    clua_set_collecting(raw, false)
-    defer { clua_set_collecting(raw, true) }
-    return try body()
-  }
 
   /// A full collection.
   public func collect() { clua_collect(raw) }

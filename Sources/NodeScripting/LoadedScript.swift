@@ -6,9 +6,9 @@ import NodeEngine
 /// A script whose top level has run and whose table is in order. No network yet.
 package final class LoadedScript {
   /// Where it came from, its modules' files included: what a watcher looks at.
-  var files: [String] { [source.path] + runtime.modules.loaded }
+  var files: [String] { [path] + runtime.modules.loaded }
+  let path: String
   let runtime: ScriptRuntime
-  let source: ScriptSource
   let declaration: ScriptDeclaration
   private(set) var configuration = NodeConfiguration()
   private let table: LuaRef
@@ -19,7 +19,7 @@ package final class LoadedScript {
     options: ScriptOptions
   ) throws(ScriptError) {
     self.runtime = runtime
-    self.source = source
+    path = source.path
     self.table = table
     self.declaration = declaration
     func hook(_ name: String) -> LuaRef? { declaration.hooks.contains(name) ? runtime.vm.field(table, name) : nil }
@@ -184,7 +184,7 @@ package final class LoadedScript {
   ) throws(LuaError) -> LuaRef {
     let function = try loading(name, runtime)
     defer { runtime.vm.release(function) }
-    return try runtime.vm.withoutCollecting { () throws(LuaError) in try runtime.vm.callNowRef(function, arguments) }
+    return try runtime.vm.callNowRef(function, arguments)
   }
 
   private static func arguments(

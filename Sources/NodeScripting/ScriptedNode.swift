@@ -32,19 +32,19 @@ public final class ScriptedNode: Sendable {
   let generations: LoopBound<Generations>
   let scheduler: any Scheduler
   /// Where the script in force was read from.
-  let source: Mutex<ScriptSource>
+  let path: Mutex<String>
 
   private init(_ node: Node, _ generations: LoopBound<Generations>, _ environment: NodeEnvironment) {
     self.node = node
     self.generations = generations
     let script = generations.value.current.script
     declared = Mutex(script.declaration)
-    source = Mutex(script.source)
+    path = Mutex(script.path)
     name = node.name
     scheduler = environment.scheduler
     generations.value.onChange = { [weak self] next in
       self?.declared.withLock { $0 = next.script.declaration }
-      self?.source.withLock { $0 = next.script.source }
+      self?.path.withLock { $0 = next.script.path }
     }
   }
 

@@ -86,8 +86,9 @@ package final class ScriptHooks {
         runtime.vm.release(start)
         switch outcome {
         case .finished:
-          // What loading the script took is garbage now, and of an idle node nothing else would ever free it.
-          runtime.vm.collect()
+          // Once this run is over too: what loading the script took is garbage then, and of an idle node nothing else would
+          // ever free it.
+          runtime.scheduler.defer { [runtime] in runtime.trim() }
           completion(.success(()))
         case .failed(let error):
           count(error)

@@ -39,9 +39,11 @@ extension HostConn {
     }
     let vm = side.runtime.vm
     let bytes = side.connection.inbound.bytes
+    let view = vm.view
+    guard !view.isNone else { return call.raise("budget", "there is no memory for a view of what has arrived") }
     vm.setView(bytes)
     return call.returns { pack in
-      pack.ref(vm.view)
+      pack.ref(view)
       pack.integer(Int64(bytes.count))
     }
   }

@@ -20,7 +20,7 @@ extension ScriptedNode {
     if let source {
       text = source
     } else {
-      let path = self.source.withLock { $0.path }
+      let path = self.path.withLock { $0 }
       do throws(ScriptError) {
         text = try .file(path)
       } catch {

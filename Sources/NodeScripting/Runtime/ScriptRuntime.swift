@@ -64,7 +64,7 @@ package final class ScriptRuntime {
     }
     anchor.pointee = Unmanaged.passUnretained(self)
     do throws(ScriptError) {
-      try vm.withoutCollecting { () throws(ScriptError) in try install() }
+      try install()
     } catch {
       throw error.code == .budget ? Self.tooLittle(limits) : error
     }
@@ -98,6 +98,13 @@ package final class ScriptRuntime {
     if task.id != 0 { tasks[task.id] = nil }
     task.reset()
     if idle.count < Self.idleLimit, !isStopped { idle.append(task) }
+  }
+
+  /// Gives back what is not in use: idle coroutines, garbage.
+  func trim() {
+    guard !isStopped else { return }
+    idle = []
+    vm.collect()
   }
 
   func identify(_ task: ScriptTask) -> Int64 {
