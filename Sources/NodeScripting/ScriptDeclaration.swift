@@ -82,6 +82,7 @@ public struct ScriptDeclaration: Sendable {
   private static func texts(_ value: LuaValue) -> [String] { value.table?.array.compactMap(\.text) ?? [] }
 
   private mutating func readConfiguration(_ table: LuaTable, _ source: ScriptSource) {
+    if table.fields.isEmpty { return }
     var scratch = NodeConfiguration()
     for field in table.fields {
       guard let key = field.key.text else { continue }

@@ -40,14 +40,17 @@ struct PreludeHarness {
 
   private static var chunks: [(String, [UInt8])] {
     [
-      ("error", PackageResources.error_lua), ("text", PackageResources.text_lua),
+      ("error", PackageResources.error_lua), ("text_words", PackageResources.text_words_lua),
+      ("text", PackageResources.text_lua),
       ("json_marks", PackageResources.json_marks_lua), ("json_decode", PackageResources.json_decode_lua),
       ("json_encode", PackageResources.json_encode_lua), ("json", PackageResources.json_lua),
-      ("codec_base", PackageResources.codec_base_lua), ("codec_native", PackageResources.codec_native_lua),
+      ("codec_type", PackageResources.codec_type_lua), ("codec_base", PackageResources.codec_base_lua),
+      ("codec_pieces", PackageResources.codec_pieces_lua), ("codec_native", PackageResources.codec_native_lua),
       ("codec_composed", PackageResources.codec_composed_lua), ("codec_format", PackageResources.codec_format_lua),
       ("codec_records", PackageResources.codec_records_lua), ("codec_union", PackageResources.codec_union_lua),
-      ("codec", PackageResources.codec_lua), ("args", PackageResources.args_lua),
-      ("script", PackageResources.script_lua),
+      ("codec_makers", PackageResources.codec_makers_lua), ("codec", PackageResources.codec_lua),
+      ("args", PackageResources.args_lua),
+      ("script_timers", PackageResources.script_timers_lua), ("script", PackageResources.script_lua),
     ]
   }
 
@@ -72,6 +75,9 @@ struct PreludeHarness {
       for _, name in ipairs(names) do
         if name:sub(1, 3) == word:sub(1, 3) then return name end
       end
+    end
+    function host.later(home, name)
+      return function(...) return host.lib[home][name](...) end
     end
     local M = { test = {} }
     function M.install(name, chunk)

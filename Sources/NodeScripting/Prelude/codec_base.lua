@@ -7,14 +7,13 @@
 -- decode_view(view) → nil | nil, need in all | message, taken  custom
 -- decode(bytes) → message     what is done with each cut frame; nil: the bytes are the message
 -- encode(message) → bytes     the reverse; nil: the message is the bytes. For framed and custom, whole wire bytes.
--- piece    how the codec is used inside another (codec_format.lua); nil: it cannot be
+-- piece    how the codec is used inside another (codec_format.lua): asked for through codec_pieces.of
 local host = ...
 local text = host.lib.text
 local error, type, getmetatable, setmetatable, tostring = error, type, getmetatable, setmetatable, tostring
 local format = string.format
-local new_error = host.error.new
 
-local Codec = { __name = "codec", __plain = false }
+local Codec = host.lib.codec_type.meta
 
 local M = { default_max = 1 << 20 }
 
@@ -28,7 +27,7 @@ end
 
 -- Breaks the connection whose bytes are being decoded.
 function M.invalid(message)
-  error(new_error("decode", message == nil and "invalid message" or tostring(message)), 0)
+  error(host.error.new("decode", message == nil and "invalid message" or tostring(message)), 0)
 end
 
 -- The bound of a codec: at least 1 byte, by default 1 MiB.

@@ -1,6 +1,6 @@
 -- Framing and decoding written by the script: framed, custom, and map over any other codec.
 local host = ...
-local text, base = host.lib.text, host.lib.codec_base
+local text, base, pieces = host.lib.text, host.lib.codec_base, host.lib.codec_pieces
 local error, pairs = error, pairs
 local format = string.format
 local math_type = math.type
@@ -69,11 +69,12 @@ function M.map(inner, outer)
   base.expect_codec(inner, what .. ": the inner codec", 2)
   local decode, encode
   if base.is_codec(outer) then
-    if not outer.piece then
+    local piece = pieces.of(outer)
+    if not piece then
       error(format("%s: a %s codec cannot be inside another's messages; packed, struct, union, fixed and "
         .. "length_prefixed can", what, outer.kind), 2)
     end
-    decode, encode = outer.piece.decode, outer.piece.encode
+    decode, encode = piece.decode, piece.encode
   else
     local options = text.options(outer, what, { "decode", "encode" }, 2)
     decode = base.optional_function(options, "decode", what, 2)
@@ -90,7 +91,8 @@ function M.map(inner, outer)
   elseif decode then
     made.decode = after(inner.decode, decode)
   end
-  made.piece = inner.piece and mapped_piece(inner.piece, decode, encode)
+  local piece = pieces.of(inner)
+  made.piece = piece and mapped_piece(piece, decode, encode)
   return base.new(made)
 end
 

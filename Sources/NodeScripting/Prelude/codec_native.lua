@@ -1,9 +1,7 @@
 -- The kinds that the engine cuts and frames by itself: messages never pass through Lua on their way.
 local host = ...
 local text, base = host.lib.text, host.lib.codec_base
-local error, type = error, type
-local format, pack, unpack = string.format, string.pack, string.unpack
-local math_type = math.type
+local error, format, math_type = error, string.format, math.type
 
 local M = {}
 
@@ -24,32 +22,6 @@ function M.lines(options)
 end
 
 local widths = { [1] = true, [2] = true, [3] = true, [4] = true, [8] = true, varint = true }
-
--- How a length-prefixed message stands inside another codec's frame.
-local function prefixed_piece(width, endian, extra, max)
-  local layout = (endian == "little" and "<I" or ">I") .. width
-  local piece = {}
-  function piece.measure(view, at)
-    if #view < at + width - 1 then return nil, at + width - 1 end
-    local length = unpack(layout, view:bytes(at, width)) - extra
-    if length < 0 or length > max then base.invalid(format("a length of %d is not one of 0 to %d", length, max)) end
-    local last = at + width - 1 + length
-    if #view < last then return nil, last end
-    return last + 1
-  end
-  function piece.decode(bytes)
-    if #bytes < width then base.invalid("a length is cut short") end
-    local length = unpack(layout, bytes) - extra
-    if length ~= #bytes - width or length > max then base.invalid("a length does not fit its frame") end
-    return bytes:sub(width + 1)
-  end
-  function piece.encode(message)
-    if type(message) ~= "string" then error("a string of bytes is expected, got " .. text.got(message), 0) end
-    if #message > max then error(format("%d bytes are over the codec's max of %d", #message, max), 0) end
-    return pack(layout, #message + extra) .. message
-  end
-  return piece
-end
 
 -- length_prefixed{ width = 4, endian = "big", max?, length_includes_header = false }
 -- width is 1, 2, 3, 4 or 8 bytes, or "varint" (LEB128, seven bits a byte, low ones first). max bounds the message
@@ -82,27 +54,7 @@ function M.length_prefixed(options)
   end
   return base.new {
     kind = "length_prefixed", width = width, endian = endian, max = max, length_includes_header = includes or false,
-    piece = width ~= "varint" and prefixed_piece(width, endian, extra, max) or nil,
   }
-end
-
--- How a message of known size stands inside another codec's frame.
-local function fixed_piece(size)
-  local piece = { size = size }
-  function piece.measure(view, at)
-    if #view < at + size - 1 then return nil, at + size - 1 end
-    return at + size
-  end
-  function piece.decode(bytes)
-    if #bytes ~= size then base.invalid(format("%d bytes where %d are expected", #bytes, size)) end
-    return bytes
-  end
-  function piece.encode(message)
-    if type(message) ~= "string" then error("a string of bytes is expected, got " .. text.got(message), 0) end
-    if #message ~= size then error(format("%d bytes where %d are expected", #message, size), 0) end
-    return message
-  end
-  return piece
 end
 
 -- fixed(n): every message is n bytes.
@@ -110,7 +62,7 @@ function M.fixed(size)
   if math_type(size) ~= "integer" or size < 1 then
     error("codec.fixed: the size of a message in bytes is expected, got " .. text.got(size), 2)
   end
-  return base.new { kind = "fixed", size = size, max = size, piece = fixed_piece(size) }
+  return base.new { kind = "fixed", size = size, max = size }
 end
 
 return M

@@ -1,6 +1,6 @@
 -- Messages of several kinds on one connection, told apart by a tag at their start.
 local host = ...
-local text, base, formats = host.lib.text, host.lib.codec_base, host.lib.codec_format
+local text, base, formats, pieces = host.lib.text, host.lib.codec_base, host.lib.codec_format, host.lib.codec_pieces
 local error, type, ipairs = error, type, ipairs
 local format, pack, unpack, sub = string.format, string.pack, string.unpack, string.sub
 local math_type = math.type
@@ -21,14 +21,15 @@ local function variant_of(entry, index, tag_size, what)
   end
   if body == nil then return { tag = tag, name = name, size = 0 } end
   base.expect_codec(body, format("%s: variant %q", what, name), 5)
-  if not body.piece then
+  local piece = pieces.of(body)
+  if not piece then
     error(format("%s: variant %q: a %s codec cannot follow a tag; packed, struct, union, fixed and length_prefixed can",
       what, name, body.kind), 5)
   end
-  for _, field in ipairs(body.piece.fields or {}) do
+  for _, field in ipairs(piece.fields or {}) do
     if field == "type" then error(format("%s: variant %q: a field cannot be named \"type\"", what, name), 5) end
   end
-  return { tag = tag, name = name, piece = body.piece, size = body.piece.size, named = body.piece.fields ~= nil }
+  return { tag = tag, name = name, piece = piece, size = piece.size, named = piece.fields ~= nil }
 end
 
 local function variants_of(options, tag_size, what)

@@ -1,6 +1,6 @@
 -- Structured errors: a table with `kind`, `message` and whatever else helps (`peer`), readable as text.
 --
--- Swift puts this chunk's value at `host.error`, before it loads any other chunk.
+-- At `host.error`.
 local getmetatable, setmetatable, tostring, pairs = getmetatable, setmetatable, tostring, pairs
 
 local Error = { __name = "error" }

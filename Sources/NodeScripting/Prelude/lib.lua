@@ -2,20 +2,25 @@
 --
 -- host.lib.<name>      a stand-in for the table of a shipped chunk: at the first look-up in it the chunk runs, and the
 --                      stand-in gets its fields and its metatable. `local text = host.lib.text` costs next to nothing.
+-- host.later(chunk, name)  a function that calls that one of the chunk: for what is kept long and hardly ever called.
+-- host.error, host.require      those of the chunks of that name
 -- host.<group>         natives; each is made when it is first looked up.
--- host.forget(name …)  takes chunks' fields away again until the next look-up. Only for chunks that keep no state.
+--
+-- Until it is filled, a stand-in or group holds its name at [1].
 --
 -- → get(name): the stand-in, filled
 local host = ...
 local getmetatable, next, pairs = getmetatable, next, pairs
-local rawget, rawset, setmetatable = rawget, rawset, setmetatable
-local chunk, native = host.chunk, host.native
+local rawget, rawset, setmetatable, type = rawget, rawset, setmetatable, type
+local lib, chunk, native = host.lib, host.chunk, host.native
+host.chunk, host.native = nil, nil
 
-local names = {} -- stand-in → the chunk's name, group → the group's
 local Standin, Natives = {}, {}
+host.standin = Standin
 
 local function fill(standin)
-  local value = chunk(names[standin])
+  local value = chunk(rawget(standin, 1))
+  standin[1] = nil
   for key, field in next, value do rawset(standin, key, field) end
   return setmetatable(standin, getmetatable(value))
 end
@@ -24,8 +29,10 @@ end
 function Standin.__index(standin, key)
   local value = rawget(fill(standin), key)
   local meta = getmetatable(standin)
-  if value == nil and meta and meta.__index then return meta.__index(standin, key) end
-  return value
+  local index = value == nil and meta and meta.__index
+  if not index then return value end
+  if type(index) == "table" then return index[key] end
+  return index(standin, key)
 end
 
 function Standin.__pairs(standin) return pairs(fill(standin)) end
@@ -33,34 +40,30 @@ function Standin.__pairs(standin) return pairs(fill(standin)) end
 -- A script that adds a name of its own must find the others there as well.
 function Standin.__newindex(standin, key, value) fill(standin)[key] = value end
 
-setmetatable(host.lib, {
-  __index = function(lib, name)
-    local standin = setmetatable({}, Standin)
-    names[standin], lib[name] = name, standin
+setmetatable(lib, {
+  __index = function(_, name)
+    local standin = setmetatable({ name }, Standin)
+    lib[name] = standin
     return standin
   end,
 })
 
+function host.later(home, name)
+  return function(...) return lib[home][name](...) end
+end
+
 function Natives.__index(group, name)
-  native(group, names[group], name)
+  native(group, group[1], name)
   return rawget(group, name)
 end
 
 for _, name in next, { "task", "time", "text", "log", "module", "conn", "node" } do
-  local group = setmetatable({}, Natives)
-  names[group], host[name] = name, group
+  host[name] = setmetatable({ name }, Natives)
 end
-
-function host.forget(...)
-  for _, name in next, { ... } do
-    local standin = host.lib[name]
-    setmetatable(standin, nil)
-    for key in next, standin do standin[key] = nil end
-    setmetatable(standin, Standin)
-  end
-end
+host.error = lib.error
+host.require = host.later("require", "require")
 
 return function(name)
-  local standin = host.lib[name]
+  local standin = lib[name]
   return getmetatable(standin) == Standin and fill(standin) or standin
 end

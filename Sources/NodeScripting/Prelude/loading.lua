@@ -4,7 +4,7 @@
 local host = ...
 local lib = host.lib
 local text, script, args = lib.text, lib.script, lib.args
-local error, ipairs, next, type = error, ipairs, next, type
+local error, ipairs, next, pairs, setmetatable, type = error, ipairs, next, pairs, setmetatable, type
 
 local M = {}
 
@@ -29,8 +29,14 @@ function M.arguments(prepared, given)
   return values
 end
 
-function M.make_node(fields, prepared)
-  host.script, host.handle = prepared, lib.node.make(fields)
+-- `given` is name, id and args.
+function M.make_node(given, prepared)
+  local parts = lib.node
+  local fields = parts.fields
+  for key, value in pairs(given) do fields[key] = value end
+  fields.state = {}
+  fields.args = given.args or {}
+  host.script, host.handle = prepared, setmetatable({}, parts.meta)
   return host.handle
 end
 
@@ -38,7 +44,7 @@ function M.start(handle)
   local prepared = host.script
   if prepared.init then prepared.init(handle, handle.args) end
   if prepared.timers[1] then lib.node_time.start_timers(handle, prepared.timers) end
-  host.forget("loading", "script", "args", "text", "codec_native")
+  lib.forgetting.forget()
 end
 
 return M

@@ -1,80 +1,19 @@
--- The `node` handle. What it can do stands in the chunks node_…, each loaded when the first of its methods is used.
+-- The `node` handle: only what every look-up passes. The rest stands in node_handle.lua, and what the node can do in the
+-- chunks node_…, each loaded when it is first used.
 --
--- make(fields) → the handle: `fields` are name, id and args. One per VM, so its fields stand behind its methods: the
---   handle itself is empty, and every assignment is seen.
--- check(node, name)        for a method: that it was called with a colon
+-- meta             the handle's metatable. One per VM, so its fields stand behind its methods: the handle itself is empty,
+--                  and every assignment is seen.
+-- methods, fields  what it finds
 local host = ...
-local lib = host.lib
-local text = lib.text
-local error, getmetatable, pairs, rawget, setmetatable = error, getmetatable, pairs, rawget, setmetatable
-local type, tostring, find, gmatch = type, tostring, string.find, string.gmatch
-
-local homes = {
-  node_metric = " metric ",
-  node_tasks = " all any queue spawn timeout ",
-  node_time = " after every now random sleep ",
-  node_network = " broadcast call connect connection connections counts disconnect heuristics is_connected listen open "
-    .. "send shut_down stats stop_listening ",
-}
 local methods, fields = {}, {}
-local Node = { __name = "node", __plain = false, __index = methods }
-local M = {}
 
-function M.check(node, name)
-  if getmetatable(node) ~= Node then
-    error(("node:%s: call it with a colon, on the node; got %s"):format(name, text.got(node)), 3)
-  end
-end
-
-local function names()
-  local list = {}
-  for _, home in pairs(homes) do
-    for name in gmatch(home, "%S+") do list[#list + 1] = name end
-  end
-  table.sort(list)
-  return list
-end
-
--- `address` changes with listen and stop_listening, so it is asked for; anything else the node lacks is a mistake.
-local function missing(_, key)
-  if key == "address" then return host.node.address() end
-  if type(key) ~= "string" then return nil end
-  if key == "config" then
-    fields.config = lib.node_config.make()
-    return fields.config
-  end
-  for home, list in pairs(homes) do
-    if find(list, " " .. key .. " ", 1, true) then
-      for name, method in pairs(lib[home].methods) do methods[name] = method end
-      return methods[key]
-    end
-  end
-  error(("the node has no %q%s"):format(key, (text.hint(key, names()))), 2)
-end
-
+setmetatable(fields, { __index = host.later("node_handle", "find") })
 setmetatable(methods, { __index = fields })
-setmetatable(fields, { __index = missing })
 
-function Node.__newindex(_, key, value)
-  if key == "state" then
-    text.check(value, "table", "node.state", 2)
-    fields.state = value
-    return
-  end
-  if key == "address" or key == "config" or rawget(fields, key) ~= nil then
-    error(("node.%s can only be read"):format(key), 2)
-  end
-  local name = tostring(key)
-  error(("node.%s cannot be set: keep it in node.state, node.state.%s = …"):format(name, name), 2)
-end
-
-function Node.__tostring(node) return "node " .. node.name end
-
-function M.make(given)
-  for key, value in pairs(given) do fields[key] = value end
-  fields.state = given.state or {}
-  fields.args = given.args or {}
-  return setmetatable({}, Node)
-end
-
-return M
+return {
+  methods = methods, fields = fields,
+  meta = {
+    __name = "node", __plain = false, __index = methods, __newindex = host.later("node_handle", "assign"),
+    __tostring = host.later("node_handle", "describe"),
+  },
+}

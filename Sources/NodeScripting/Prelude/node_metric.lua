@@ -1,7 +1,7 @@
 -- node:metric: metrics of the script's own. What they hold is kept in Swift, by node and name, and outlives this VM; a handle
 -- is the metric's number and what its labels are called.
 local host = ...
-local text, check = host.lib.text, host.lib.node.check
+local text, check = host.lib.text, host.lib.node_handle.check
 local error, getmetatable, ipairs, pairs, setmetatable = error, getmetatable, ipairs, pairs, setmetatable
 local tostring, type, format, unpack = tostring, type, string.format, table.unpack
 local declare, record_value = host.node.metric, host.node.metric_record

@@ -1,6 +1,6 @@
 -- The node's network calls, written without the `node` argument: what stands around them at the end takes it.
 local host = ...
-local text, conns, base, check = host.lib.text, host.lib.conn, host.lib.codec_base, host.lib.node.check
+local text, conns, base, check = host.lib.text, host.lib.conn, host.lib.codec_base, host.lib.node_handle.check
 local error, ipairs, pairs, pcall, type = error, ipairs, pairs, pcall, type
 local native, try_send = host.node, host.conn.try_send
 

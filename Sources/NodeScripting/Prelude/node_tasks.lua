@@ -1,6 +1,6 @@
 -- node:spawn and what waits for tasks.
 local host = ...
-local text, tasks, queues, check = host.lib.text, host.lib.tasks, host.lib.queue, host.lib.node.check
+local text, tasks, queues, check = host.lib.text, host.lib.tasks, host.lib.queue, host.lib.node_handle.check
 
 local methods = {}
 

@@ -1,6 +1,6 @@
 -- The node's clock, its timers and its chance.
 local host = ...
-local text, timers, check = host.lib.text, host.lib.timers, host.lib.node.check
+local text, timers, check = host.lib.text, host.lib.timers, host.lib.node_handle.check
 local error, ipairs = error, ipairs
 local time = host.time
 

@@ -232,7 +232,7 @@ end
 function M.start_timers(remaining)
   before, bound = nil, nil
   if script.timers[1] then lib.node_time.start_timers(node, script.timers, remaining) end
-  host.forget("loading", "script", "args", "text", "codec_native")
+  lib.forgetting.forget()
 end
 
 return M

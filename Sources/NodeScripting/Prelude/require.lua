@@ -1,9 +1,11 @@
--- The global `require`.
+-- The global `require`, in a table.
 local host = ...
 local lib, shipped = host.lib, host.module.shipped
 local type, gsub, match = type, string.gsub, string.match
 
-return function(name)
+local M = {}
+
+function M.require(name)
   if type(name) ~= "string" then lib.text.check(name, "string", "require: a module's name", 2) end
   -- "lib/frames" and "lib.frames" are one file, and one module.
   name = gsub(name, "/", ".")
@@ -13,3 +15,5 @@ return function(name)
   local value = lib.modules.require(name)
   return value
 end
+
+return M

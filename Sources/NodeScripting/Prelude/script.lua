@@ -8,28 +8,24 @@
 -- The keys of `config` are Swift's to check.
 local host = ...
 local text, base, args = host.lib.text, host.lib.codec_base, host.lib.args
-local ipairs, math_type, pcall, tostring, type = ipairs, math.type, pcall, tostring, type
+local ipairs, math_type, tostring, type = ipairs, math.type, tostring, type
 local format = string.format
 
 local M = {}
 
 -- Every key a script may have, in the order of the documentation.
-M.keys = {
-  { name = "name", type = "string" }, { name = "version", type = "integer" },
-  { name = "config", type = "table" }, { name = "args", type = "table" },
-  { name = "init", type = "function", hook = true }, { name = "codec", type = "codec" },
-  { name = "handshake", type = "function", hook = true }, { name = "on_connect", type = "function", hook = true },
-  { name = "process_message", type = "function", hook = true }, { name = "session", type = "function", hook = true },
-  { name = "on_disconnect", type = "function", hook = true }, { name = "timers", type = "table" },
-  { name = "calls", type = "table" }, { name = "save", type = "function", hook = true },
-  { name = "restore", type = "function", hook = true }, { name = "save_connection", type = "function", hook = true },
-  { name = "restore_connection", type = "function", hook = true }, { name = "on_shutdown", type = "function", hook = true },
+local names = {
+  "name", "version", "config", "args", "init", "codec", "handshake", "on_connect", "process_message", "session",
+  "on_disconnect", "timers", "calls", "save", "restore", "save_connection", "restore_connection", "on_shutdown",
+}
+local kinds = {
+  name = "string", version = "integer", config = "table", args = "table", init = "hook", codec = "codec",
+  handshake = "hook", on_connect = "hook", process_message = "hook", session = "hook", on_disconnect = "hook",
+  timers = "table", calls = "table", save = "hook", restore = "hook", save_connection = "hook",
+  restore_connection = "hook", on_shutdown = "hook",
 }
 
-local names, known = {}, {}
-for i, key in ipairs(M.keys) do names[i], known[key.name] = key.name, true end
-
-local article = { integer = "an integer" }
+local article = { integer = "an integer", hook = "a function" }
 
 local function is_a(value, kind)
   return type(value) == kind or kind == "integer" and math_type(value) == "integer"
@@ -52,45 +48,6 @@ local function check_codec(value, add)
   if name then add("codec", format("is the maker of a codec: call it, codec.%s(…)", name)) end
 end
 
-local timer_keys = { "every", "jitter", "run" }
-
-local function check_timer(name, entry, add)
-  local where = "timers." .. name
-  if type(entry) ~= "table" then
-    return add(where, "must be a table { every =, run = function(node) … end }, got " .. text.got(entry))
-  end
-  for _, key in ipairs(text.sorted_keys(entry)) do
-    if key ~= "every" and key ~= "jitter" and key ~= "run" then
-      local hint, nearest = text.hint(key, timer_keys)
-      add(where, format("unknown key %s%s", text.got(key), hint), nearest)
-    end
-  end
-  local made = { name = name, jitter = 0, run = entry.run }
-  if type(entry.run) ~= "function" then add(where .. ".run", "must be a function, got " .. text.got(entry.run)) end
-  for _, key in ipairs { "every", "jitter" } do
-    local value = entry[key]
-    if value ~= nil then
-      local what = where .. "." .. key
-      local ok, seconds = pcall(host.text.duration, value, what)
-      if ok then made[key] = seconds
-      else add(what, text.words(seconds, what):sub(#what + 3)) end
-      if ok and key == "every" and seconds <= 0 then add(where .. ".every", "must be more than 0") end
-    elseif key == "every" then
-      add(where .. ".every", "is missing: how often it runs, as in every = \"5s\"")
-    end
-  end
-  return made
-end
-
-local function check_timers(timers, add)
-  local list = {}
-  for _, name in ipairs(text.sorted_keys(timers)) do
-    if type(name) == "string" then list[#list + 1] = check_timer(name, timers[name], add)
-    else add("timers", "every timer needs a name: name = { every =, run = }") end
-  end
-  return list
-end
-
 local function check_calls(calls, add)
   for _, name in ipairs(text.sorted_keys(calls)) do
     if type(name) ~= "string" then
@@ -102,18 +59,18 @@ local function check_calls(calls, add)
 end
 
 local function check_types(script, prepared, add)
-  for _, key in ipairs(M.keys) do
-    local name, value = key.name, script[key.name]
+  for _, name in ipairs(names) do
+    local kind, value = kinds[name], script[name]
     if value == nil then
       prepared[name] = nil
-    elseif name == "codec" then
+    elseif kind == "codec" then
       check_codec(value, add)
       prepared.codec = value
-    elseif not is_a(value, key.type) then
-      add(name, format("must be %s, got %s", article[key.type] or "a " .. key.type, text.got(value)))
+    elseif not is_a(value, kind == "hook" and "function" or kind) then
+      add(name, format("must be %s, got %s", article[kind] or "a " .. kind, text.got(value)))
     else
       prepared[name] = value
-      if key.hook then prepared.hooks[#prepared.hooks + 1] = name end
+      if kind == "hook" then prepared.hooks[#prepared.hooks + 1] = name end
     end
   end
 end
@@ -141,7 +98,7 @@ function M.prepare(script)
     return nil, problems
   end
   for _, key in ipairs(text.sorted_keys(script)) do
-    if not known[key] then
+    if not kinds[key] then
       local hint, nearest = text.hint(key, names)
       if not nearest then hint = "; the keys are " .. table.concat(names, ", ") end
       add(type(key) == "string" and key or text.got(key), "unknown key" .. hint, nearest)
@@ -159,7 +116,7 @@ function M.prepare(script)
     prepared.args, wrong = args.declare(prepared.args)
     for _, problem in ipairs(wrong) do problems[#problems + 1] = problem end
   end
-  prepared.timers = check_timers(prepared.timers or {}, add)
+  prepared.timers = prepared.timers and host.lib.script_timers.check(prepared.timers, add) or {}
   prepared.calls = prepared.calls or {}
   prepared.config = check_config(prepared.config or {}, add)
   check_calls(prepared.calls, add)

@@ -13,14 +13,12 @@ extension ScriptRuntime {
       try vm.setUnyielding(host)
       try vm.setNative(host, "chunk", HostModule.chunk)
       try vm.setNative(host, "native", HostModule.native)
-      let error = try load(shipped: "error")
-      try vm.setField(host, "error") { $0.ref(error) }
       library = try load(shipped: "lib")
-      let require = try load(shipped: "require")
       let globals = try vm.globals()
+      let require = vm.field(host, "require") ?? .none
       try vm.setField(globals, "require") { $0.ref(require) }
       try vm.setNative(globals, "print", HostLog.print)
-      for ref in [error, require, globals] { vm.release(ref) }
+      for ref in [require, globals] { vm.release(ref) }
     } catch {
       throw ScriptError(error, code: .load)
     }
