@@ -35,9 +35,9 @@ static void over_memory(clua_vm *vm) {
 }
 
 // Lua collects and asks once more: the second refusal of one size becomes an error. Buffers (luaL_Buffer) ask only once:
-// theirs is known by something else being asked for next.
+// theirs is known by something else being asked for next, perhaps on the way out, where the author's line is not seen any more.
 static void refuse(clua_vm *vm, size_t size) {
-  if (vm->failing == size) {
+  if (vm->failing) {
     over_memory(vm);
     return;
   }

@@ -45,6 +45,16 @@ struct MemoryTests {
     #expect(machine.vm.memoryPeak <= (8 << 20) + 4_096)
   }
 
+  @Test func `The line where memory ran out is told, whatever the last bytes were for`() throws {
+    for taken in stride(from: 0, to: 12_000, by: 60) {
+      let machine = try Machine(memory: 1 << 20)
+      let (thread, status) = try machine.start(
+        "keep = ('y'):rep(\(taken)) local t = {} while true do t[#t + 1] = ('x'):rep(10000) .. #t end")
+      #expect(status == .failed)
+      #expect(machine.takeFailure(thread).location == "test.lua:1", "with \(taken) bytes taken")
+    }
+  }
+
   @Test func `The VM lives on after every bomb, and the memory comes back`() throws {
     let machine = try Machine(memory: 8 << 20)
     machine.vm.collect()
