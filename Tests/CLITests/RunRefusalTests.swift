@@ -44,7 +44,7 @@ import Testing
       "--idle-timeout: a duration such as 3, \"250ms\" or \"2m\" is expected, got \"-1\""
     ),
     (["life.lua", "--script-memory", "10"], 64, "script_memory of 10 bytes is too small"),
-    (["life.lua", "--script-memory", "30KiB"], 64, "script_memory of 30720 bytes is too small"),
+    (["life.lua", "--script-memory", "10KiB"], 64, "script_memory of 10240 bytes is too small"),
     (["life.lua", "--outbound-low-water", "1MiB"], 64, "outbound_low_water: must not be above outbound_high_water"),
     (["life.lua", "--listen", "203.0.113.1:4998"], 69, "life: cannot listen on 203.0.113.1:4998: "),
   ])
