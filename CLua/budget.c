@@ -142,6 +142,14 @@ clua_vm *clua_swap_current_vm(clua_vm *vm) {
 
 static struct sigaction previous_action;
 
+// The hook may have come too late for the frame it met, so it is set again; but at ever greater distances: setting it takes
+// as long as the stack is deep, and a recursion's could take longer than the next signal does, so that nothing else ran.
+static bool is_to_be_armed(clua_vm *vm, uint64_t epoch) {
+  vm->signals = vm->signaled_epoch == epoch ? vm->signals + 1 : 1;
+  vm->signaled_epoch = epoch;
+  return !vm->running || lua_gethook(vm->running) != kill_hook || (vm->signals & (vm->signals - 1)) == 0;
+}
+
 static void on_signal(int number, siginfo_t *info, void *context) {
   clua_vm *vm = current_vm;
   if (vm) {
@@ -149,7 +157,7 @@ static void on_signal(int number, siginfo_t *info, void *context) {
     // A signal that comes late must not end the run after the one it was meant for.
     if ((epoch & 1) && epoch == atomic_load_explicit(&vm->kill_epoch, memory_order_relaxed)) {
       if (!vm->kill) vm->kill = CLUA_KILL_TIME;
-      clua_arm(vm);
+      if (is_to_be_armed(vm, epoch)) clua_arm(vm);
     }
   }
   if (previous_action.sa_flags & SA_SIGINFO) {

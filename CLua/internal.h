@@ -58,6 +58,8 @@ struct clua_vm {
   bool is_watched;
   _Atomic uint64_t epoch;       // odd while Lua runs; changes with every run
   _Atomic uint64_t kill_epoch;  // the run that is over its time
+  uint64_t signaled_epoch;      // the run that was told of it last, and how often
+  unsigned signals;
   _Atomic pid_t thread;
   volatile int kill;            // enum clua_kill
   int grace;                    // instructions the shipped Lua may still run once the run is over its budget

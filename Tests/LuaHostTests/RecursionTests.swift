@@ -48,4 +48,14 @@ struct RecursionTests {
     #expect(error.kind == .memory)
     #expect(try machine.run("return 1") == [1])
   }
+
+  /// Each signal of the watchdog set the hook anew, which takes as long as the stack is deep: longer than the next signal took.
+  @Test func `A deep recursion that is over its time comes to its end`() throws {
+    let machine = try Machine(memory: 256 << 20, time: .milliseconds(30))
+    for _ in 0..<3 {
+      let error = try #require(machine.failure("local function f() return 1 + f() end while true do pcall(f) end"))
+      #expect(error.kind == .time || error.kind == .memory)
+      #expect(try machine.run("return 1") == [1])
+    }
+  }
 }
