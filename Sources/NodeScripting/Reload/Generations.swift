@@ -31,7 +31,7 @@ package final class Generations: NodeHooks {
   var lastOutcome = ProbationOutcome.passed
   var probation: Probation? { didSet { updateWatching() } }
   /// Reads are looked at: messages are held back or counted.
-  private var isWatching = false
+  @exclusivity(unchecked) private var isWatching = false
 
   init(_ first: ScriptHooks, options: ScriptOptions, environment: NodeEnvironment) {
     current = first

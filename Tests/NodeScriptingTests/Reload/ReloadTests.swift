@@ -54,8 +54,15 @@ import Testing
     }
   }
 
-  @Test func `Many reloads under load lose, double and reorder nothing`() async throws {
+  @Test(arguments: [
+    "codec.lines()", "codec.map(codec.lines(), { decode = function(m) return m end })",
+    #"codec.custom { decode = function(b) local i = b:find("\n") if i then return b:bytes(1, i - 1), i end end, encode = function(m) return m .. "\n" end }"#,
+  ])
+  func `Many reloads under load lose, double and reorder nothing`(codec: String) async throws {
     try await withNodes { nodes in
+      func answering(_ voice: String) -> String {
+        NodeScriptingTests.answering(voice).replacing("codec.lines()", with: codec)
+      }
       let node = try await nodes.start(answering("1")) { $0.configuration = [("probation", .integer(0))] }
       var peers: [LinePeer] = []
       for _ in 0..<4 { peers.append(try await LinePeer(node)) }

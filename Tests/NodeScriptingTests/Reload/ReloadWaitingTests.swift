@@ -236,6 +236,62 @@ import Testing
     }
   }
 
+  @Test func `A connection whose handshake left what cannot move stays with its code, and that is said`() async throws {
+    try await withNodes { nodes in
+      func text(_ voice: String) -> String {
+        answering(
+          voice,
+          "config = { probation = 0 }, handshake = function(node, conn) conn.state.f = print conn:read_until('\\n') end,")
+      }
+      let node = try await nodes.start(text("old"))
+      let peer = try await LinePeer(node)
+      try await eventually("it is being set up") { await node.node.counts.connecting == 1 }
+      try await node.reload(text: text("new"))
+      try await peer.send("hello")
+      #expect(try await peer.ask("a") == "a old")
+      #expect(nodes.log.lines(with: "a connection stays with generation 1 until it ends").count == 1)
+      #expect(await node.generations().map { [$0.number, $0.connections] } == [[1, 1], [2, 0]])
+      peer.client.close()
+      try await eventually("the old code is gone") { await node.generations().map(\.number) == [2] }
+    }
+  }
+
+  @Test func `Streams that the old code opened are closed with it`() async throws {
+    try await withNodes { nodes in
+      let other = try await nodes.start(answering("other"))
+      let text = "return { config = { probation = 0 }, calls = { open = function(node, at) node.state.id = assert(node:open(at)).id end } }"
+      let node = try await nodes.start(text)
+      _ = try await node.call("open", [other.at])
+      try await eventually("it is there") { await other.node.counts.connected == 1 }
+      try await node.reload(text: text)
+      try await eventually("it is gone") { await other.node.counts.connected == 0 }
+      try await eventually("the old code too") { await node.generations().map(\.number) == [2] }
+      #expect(await node.node.counts.connected == 0)
+    }
+  }
+
+  @Test func `With the policy drop, what the queue holds is handled, by the old code or by the new`() async throws {
+    try await withNodes { nodes in
+      let codec = #"codec.custom { decode = function(b) local i = b:find("\n") if i then return b:bytes(1, i - 1), i end end, encode = function(m) return m .. "\n" end }"#
+      let more = "config = { inbound_policy = 'drop', inbound_queue = 64 },"
+      let node = try await nodes.start(holding("old", more).replacing("codec.lines()", with: codec))
+      let peer = try await LinePeer(node), other = try await LinePeer(node)
+      _ = try await other.ask("a")
+      try await peer.send("hold")
+      try await parked(node)
+      async let report = node.reload(text: holding("new", more).replacing("codec.lines()", with: codec))
+      try await quiescing(node)
+      try await other.sendNumbers(40)
+      try await eventually("they are decoded") { await node.node.statistics().messagesReceived == 42 }
+      _ = try await node.call("open")
+      #expect(try await peer.line() == "hold old")
+      try await other.expectAnswers()
+      #expect(try await report.moved == 2)
+      #expect(try await other.ask("b") == "b new")
+      #expect(await node.node.heuristics().droppedMessages == 0)
+    }
+  }
+
   @Test func `An on_disconnect under way ends under its own code, once`() async throws {
     try await withNodes { nodes in
       func text(_ voice: String) -> String {
