@@ -143,7 +143,9 @@ public final class ScriptedNode: Sendable {
       hooks.answer(hooks.glue.call, RunPurpose("call \(name)", holdsReload: true)) { pack in
         pack.string(name)
         for argument in arguments { pack.value(argument) }
-      } _: { completion($0) }
+      } _: {
+        completion($0)
+      }
     }
   }
 

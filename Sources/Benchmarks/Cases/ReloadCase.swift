@@ -9,7 +9,7 @@ enum ReloadCase {
   static let cases = [
     Case(
       name: "reload", summary: "1,000 reloads under load: 16 senders of numbered messages; p99 of the pause, loading included",
-      unit: .milliseconds, parameters: Parameters(connections: 16), body: body)
+      unit: .milliseconds, parameters: Parameters(connections: 16, loops: 4), body: body)
   ]
 
   /// `generation` is what differs from reload to reload.
@@ -77,7 +77,9 @@ enum ReloadCase {
     for one in senders { sent += try await one.call("stop").first?.int ?? 0 }
     try await until("every message has arrived") { try await server.call("found").first?.int == sent }
     let found = try await server.call("found")
-    guard found[1].int == 0, found[2].int == Int64(count + 1) else { throw BenchError("messages were lost, doubled or out of order") }
+    guard found[1].int == 0, found[2].int == Int64(count + 1) else {
+      throw BenchError("messages were lost, doubled or out of order")
+    }
     pauses.sort()
     holds.sort()
     return Measurement(

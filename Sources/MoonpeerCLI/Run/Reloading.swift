@@ -70,7 +70,8 @@ final class Reloading: Sendable {
       return true
     }
     let untouched = outcome.untouched.isEmpty ? "" : "; not asked: \(outcome.untouched.joined(separator: ", "))"
-    logger.error("\(path) is not reloaded any further, \(outcome.reloaded.count) of \(nodes.count) nodes have it: \(problem)\(untouched)")
+    let share = "\(outcome.reloaded.count) of \(nodes.count) nodes"
+    logger.error("\(path) is not reloaded any further, \(share) have it: \(problem)\(untouched)")
     return false
   }
 

@@ -56,7 +56,8 @@ struct RunCommand: AsyncParsableCommand {
   var watch = false
 
   @Option(
-    help: ArgumentHelp("Of the nodes of a script, reload so many first, and the others when those have held.", valueName: "percent"))
+    help: ArgumentHelp(
+      "Of the nodes of a script, reload so many first, and the others when those have held.", valueName: "percent"))
   var canary = "0%"
 
   @Option(

@@ -143,8 +143,9 @@ enum HostConn {
   /// What a native says in code that is to take the node over and may yet fail.
   static func notYet(_ call: LuaCall) -> Int32 {
     call.raise(
-      "usage", "the reload may still fail, so nothing can be sent or read yet: do this in a task (node:spawn), which starts "
-        + "once the new code is in place")
+      "usage",
+      "the reload may still fail, so nothing can be sent or read yet: do this in a task (node:spawn), which starts once the "
+        + "new code is in place")
   }
 
   /// What a native says when its first argument is no live handle.

@@ -10,7 +10,8 @@ extension HostNode {
     let call = LuaCall(state)
     guard let hooks = hooks(call) else { return noNode(call) }
     guard !hooks.isReplaced else {
-      let error = NodeError(code: .replaced, message: "this code was replaced by a reload: connections are the new code's to make")
+      let error = NodeError(
+        code: .replaced, message: "this code was replaced by a reload: connections are the new code's to make")
       return call.returns { $0.failure(error) }
     }
     return dial(call, hooks, "node:connect") { peer, options, done in

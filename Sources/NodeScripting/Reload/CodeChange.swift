@@ -42,6 +42,7 @@ extension Generations {
   }
 
   var shutdownError: ScriptError {
-    ScriptError(code: .engine, kind: "shutdown", message: "the node \(node.name) is shutting down: its code is not replaced any more")
+    ScriptError(
+      code: .engine, kind: "shutdown", message: "the node \(node.name) is shutting down: its code is not replaced any more")
   }
 }

@@ -102,6 +102,12 @@ struct Migration {
 }
 
 extension ScriptHooks {
+  /// Loads the shipped Lua that a migration uses.
+  func prepareToMove() throws(ScriptError) {
+    _ = glue
+    do { runtime.vm.release(try runtime.chunk("reload")) } catch { throw ScriptError(error, code: .reload) }
+  }
+
   /// Calls a function of `reload.lua`, which cannot wait.
   func reload(_ name: String, _ arguments: (inout LuaPack) -> Void) throws(ScriptError) -> [LuaValue] {
     do throws(LuaError) {

@@ -31,19 +31,21 @@ final class Reload: CodeChange {
     LoadedScript.load(
       source, options: generations.options, environment: generations.environment, noting: { generations.attempted = $0 }
     ) { [self] result in
-      // Out of the run that loaded it.
+      // Until the loop's next turn the old code goes on: that is no pause.
+      let loading = generations.scheduler.now - began
       generations.scheduler.defer { [self] in
         guard self.completion != nil else { return drop(result) }
         do throws(ScriptError) {
           let script = try result.get()
+          let staged = generations.scheduler.now
           do throws(ScriptError) { next = try generations.stage(script) } catch {
             script.runtime.stop()
             throw error
           }
+          quiesce(generations, staging: loading + (generations.scheduler.now - staged))
         } catch {
           return fail(error, generations)
         }
-        quiesce(generations, staging: generations.scheduler.now - began)
       }
     }
   }
@@ -143,7 +145,8 @@ extension Generations {
   func checkRunning() throws(ScriptError) {
     if node.isEnding { throw shutdownError }
     guard node.isRunning else {
-      throw ScriptError(code: .reload, kind: "usage", message: "the node \(node.name) has not started yet: its code is replaced once it runs")
+      throw ScriptError(
+        code: .reload, kind: "usage", message: "the node \(node.name) has not started yet: its code is replaced once it runs")
     }
   }
 
@@ -151,6 +154,9 @@ extension Generations {
   func stage(_ script: LoadedScript) throws(ScriptError) -> ScriptHooks {
     lastNumber += 1
     let next = try ScriptHooks(script, node: node, directory: current.directory, number: lastNumber, isStaged: true)
+    // What the migration needs is loaded while messages still flow.
+    try current.prepareToMove()
+    try next.prepareToMove()
     onStaged?(next)
     return next
   }
@@ -190,7 +196,8 @@ extension ScriptHooks {
   /// Ends what runs beside the hooks, with its `<close>` handlers, but for what belongs to connections that stay.
   func endRuns() {
     let error = ScriptError(
-      code: .engine, kind: NodeError.Code.replaced.rawValue, message: "the code was replaced by a reload, and its tasks end with it")
+      code: .engine, kind: NodeError.Code.replaced.rawValue,
+      message: "the code was replaced by a reload, and its tasks end with it")
     func stays(_ side: ConnectionScript?) -> Bool { side.map { $0.isAttached && !$0.isForgotten } ?? false }
     for function in runtime.timers.cancel({ !stays($0) }) { runtime.vm.release(function) }
     runtime.endRuns({ !stays($0.connection ?? $0.origin) }, because: error)

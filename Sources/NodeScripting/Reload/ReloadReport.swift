@@ -4,7 +4,7 @@ public struct ReloadReport: Sendable, Equatable {
   public var generation: Int
   /// The script's `version`, where it gives one.
   public var version: Int64?
-  /// Loading and checking the new code; the old one ran on meanwhile.
+  /// Loading and checking the new code, waiting for the loop's next turn not counted: no message had to wait for that.
   public var staging: Duration
   /// Waiting for running hooks to end; no new message was handed out.
   public var quiescing: Duration

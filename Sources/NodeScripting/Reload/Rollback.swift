@@ -95,7 +95,8 @@ extension ScriptHooks {
   /// Ends the hooks that hold a rollback up; their connections stay.
   fileprivate func endRuns(keeping stays: (ConnectionScript) -> Bool) {
     let error = ScriptError(
-      code: .engine, kind: NodeError.Code.replaced.rawValue, message: "the code is rolled back, and this hook takes too long to end")
+      code: .engine, kind: NodeError.Code.replaced.rawValue,
+      message: "the code is rolled back, and this hook takes too long to end")
     runtime.endRuns({ $0.purpose.holdsReload && !($0.connection.map(stays) ?? false) }, because: error)
   }
 }

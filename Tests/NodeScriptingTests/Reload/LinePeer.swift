@@ -71,6 +71,17 @@ func answering(_ voice: String, _ more: String = "") -> String {
   """
 }
 
+/// Lines, decoded by Lua that the engine calls: a codec of another kind for the same bytes.
+let customLines = #"""
+  codec.custom {
+    decode = function(b)
+      local i = b:find("\n")
+      if i then return b:bytes(1, i - 1), i end
+    end,
+    encode = function(m) return m .. "\n" end,
+  }
+  """#
+
 extension ScriptedNode {
   /// Reloads from text, as if the file had been changed.
   @discardableResult

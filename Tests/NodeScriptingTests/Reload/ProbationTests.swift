@@ -112,7 +112,8 @@ import Testing
       _ = try await peer.ask("a")
       _ = try await other.ask("a")
       try await node.reload(
-        text: answering("new").replacing("codec.lines()", with: "codec.map(codec.lines(), { decode = function(m) codec.invalid(m) end })"))
+        text: answering("new").replacing(
+          "codec.lines()", with: "codec.map(codec.lines(), { decode = function(m) codec.invalid(m) end })"))
       async let outcome = node.probation()
       try await peer.send("b")
       guard case .rolledBack(let why) = await outcome else {

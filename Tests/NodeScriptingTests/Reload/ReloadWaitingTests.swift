@@ -181,7 +181,7 @@ import Testing
         """
         local codec = require "moonpeer.codec"
         return { codec = codec.lines(), config = { probation = 0 }, session = function(node, conn)
-          local helper = node:spawn(function() while true do node:sleep(0.001) conn.state.beats = (conn.state.beats or 0) + 1 end end)
+          local helper = node:spawn(function() while true do node:sleep(0.001) end end)
           for message in function() return conn:receive() end do
             conn:send(message .. " \(voice) " .. tostring(helper.status ~= "cancelled"))
             if message == "bye" then return end
@@ -259,7 +259,9 @@ import Testing
   @Test func `Streams that the old code opened are closed with it`() async throws {
     try await withNodes { nodes in
       let other = try await nodes.start(answering("other"))
-      let text = "return { config = { probation = 0 }, calls = { open = function(node, at) node.state.id = assert(node:open(at)).id end } }"
+      let text = """
+        return { config = { probation = 0 }, calls = { open = function(node, at) node.state.id = assert(node:open(at)).id end } }
+        """
       let node = try await nodes.start(text)
       _ = try await node.call("open", [other.at])
       try await eventually("it is there") { await other.node.counts.connected == 1 }
@@ -272,14 +274,13 @@ import Testing
 
   @Test func `With the policy drop, what the queue holds is handled, by the old code or by the new`() async throws {
     try await withNodes { nodes in
-      let codec = #"codec.custom { decode = function(b) local i = b:find("\n") if i then return b:bytes(1, i - 1), i end end, encode = function(m) return m .. "\n" end }"#
       let more = "config = { inbound_policy = 'drop', inbound_queue = 64 },"
-      let node = try await nodes.start(holding("old", more).replacing("codec.lines()", with: codec))
+      let node = try await nodes.start(holding("old", more).replacing("codec.lines()", with: customLines))
       let peer = try await LinePeer(node), other = try await LinePeer(node)
       _ = try await other.ask("a")
       try await peer.send("hold")
       try await parked(node)
-      async let report = node.reload(text: holding("new", more).replacing("codec.lines()", with: codec))
+      async let report = node.reload(text: holding("new", more).replacing("codec.lines()", with: customLines))
       try await quiescing(node)
       try await other.sendNumbers(40)
       try await eventually("they are decoded") { await node.node.statistics().messagesReceived == 42 }
