@@ -247,6 +247,24 @@ static int co_close(lua_State *L) {
   return 2;
 }
 
+// The coroutine that a waiting thread has resumed and waits for; NULL where it waits itself.
+lua_State *clua_resumed_by(lua_State *L) {
+  lua_Debug info;
+  lua_State *co = NULL;
+  if (lua_status(L) != LUA_YIELD || !lua_getstack(L, 0, &info) || !lua_checkstack(L, 2)) return NULL;
+  lua_getinfo(L, "f", &info);
+  lua_CFunction function = lua_tocfunction(L, -1);
+  if (function == co_resume && lua_getlocal(L, &info, 1)) {
+    co = lua_tothread(L, -1);
+    lua_pop(L, 1);
+  } else if (function == wrapped && lua_getupvalue(L, -1, 1)) {
+    co = lua_tothread(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return co;
+}
+
 void clua_open_coroutines(lua_State *L) {
   static const luaL_Reg functions[] = {
     { "create", co_create }, { "resume", co_resume }, { "wrap", co_wrap }, { "yield", co_yield },

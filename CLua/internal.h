@@ -115,6 +115,7 @@ enum clua_status clua_misused(clua_thread *thread, const char *text);
 // function.c, coroutine.c: called protected, while the VM is opened
 void clua_open_objects(clua_vm *vm, lua_State *L);
 void clua_open_coroutines(lua_State *L);
+lua_State *clua_resumed_by(lua_State *L);
 void clua_open_libraries(lua_State *L, bool trusted);
 void clua_open_bounded(lua_State *L);
 int clua_answer_native(lua_State *L, int status, lua_KContext context);

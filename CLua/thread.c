@@ -214,4 +214,21 @@ clua_ref clua_result_ref(clua_thread *thread, int index) {
   return clua_ref_of(thread->L, lua_gettop(thread->L) - thread->results + 1 + index);
 }
 
-void clua_stack(clua_thread *thread, clua_pack *text) { clua_trace(thread->L, 0, text); }
+void clua_stack(clua_thread *thread, clua_pack *text) {
+  // What waits is the innermost of the author's coroutines; who resumed it stands below.
+  lua_State *chain[16];
+  int count = 1;
+  chain[0] = thread->L;
+  while (count < 16 && (chain[count] = clua_resumed_by(chain[count - 1]))) count++;
+  clua_pack part = { 0 };
+  clua_pack_clear(text);
+  while (count-- > 0) {
+    clua_trace(chain[count], 0, &part);
+    if (part.count == 0) continue;
+    // One heading is enough.
+    const char *bytes = (const char *)part.bytes, *lines = memchr(bytes, '\n', part.count);
+    if (text->count == 0) clua_pack_append(text, bytes, part.count);
+    else if (lines) clua_pack_append(text, lines, part.count - (size_t)(lines - bytes));
+  }
+  clua_pack_free(&part);
+}

@@ -44,6 +44,8 @@ package final class ConnectionScript {
   @exclusivity(unchecked) private(set) var isAttached = false
   /// It was live before its generation's code was.
   @exclusivity(unchecked) private(set) var hasMoved = false
+  /// Somebody looks at its messages.
+  var trace: ConnectionTrace?
 
   /// For a connection that begins with this code.
   convenience init(connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
@@ -91,6 +93,7 @@ package final class ConnectionScript {
 
   /// Another generation has the connection now: the handle here answers as for one that is closed.
   func detach() {
+    endTrace("the code was replaced")
     object.setPointer(nil)
     isAttached = false
     // Whoever waited for a reply ends with the code.
@@ -148,6 +151,7 @@ package final class ConnectionScript {
   func forget() {
     guard !isForgotten else { return }
     isForgotten = true
+    endTrace("the connection has ended")
     startDisconnect = nil
     endRuns(because: .closed(address), sticky: true)
     object.setPointer(nil)

@@ -120,19 +120,21 @@ end
 local M = {}
 
 -- Stashed messages come first, and replies that a request waits for do not reach the hook: `next_for_hook` sees to both.
+function M.loop(pull, process_message)
+  local dispatching, next_for_hook = host.conn.dispatching, host.lib.conn.next_for_hook
+  return function(node, conn)
+    while dispatching(conn) do
+      local found, message = next_for_hook(conn, pull)
+      if not found then return end
+      process_message(node, conn, message)
+    end
+  end
+end
+
 function M.bind(codec, process_message)
   local pull, refuse = pull_of(codec)
   local binding = { pull = pull, encode = codec.encode, codec = codec, decode = codec.decode_view, refuse = refuse }
-  if process_message then
-    local dispatching, next_for_hook = host.conn.dispatching, host.lib.conn.next_for_hook
-    binding.loop = function(node, conn)
-      while dispatching(conn) do
-        local found, message = next_for_hook(conn, pull)
-        if not found then return end
-        process_message(node, conn, message)
-      end
-    end
-  end
+  if process_message then binding.loop = M.loop(pull, process_message) end
   -- With nothing to do in Lua between the socket and the hook, or a decoder only, the engine hands each message to the
   -- hook itself.
   binding.direct = pull == pull_native

@@ -57,7 +57,7 @@ function Natives.__index(group, name)
   return rawget(group, name)
 end
 
-for _, name in next, { "task", "time", "text", "log", "module", "conn", "node" } do
+for _, name in next, { "task", "time", "text", "log", "module", "conn", "node", "console" } do
   host[name] = setmetatable({ name }, Natives)
 end
 host.error = lib.error

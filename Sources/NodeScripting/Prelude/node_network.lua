@@ -117,7 +117,8 @@ function methods.broadcast(message, options)
   if except ~= nil and not conns.is_conn(except) then
     error("node:broadcast: except must be a conn, got " .. text.got(except), 2)
   end
-  if not shared_codec then
+  -- A traced connection's messages are seen where they are encoded.
+  if not shared_codec or host.is_traced then
     local count = broadcast_each(message, except)
     return count
   end

@@ -25,6 +25,7 @@ package final class Generations: NodeHooks {
   var lastNumber = 1
   /// The files that the last reload read, taken or not.
   var attempted: [String] = []
+  var lastTrace: Int64 = 0
   var change: (any CodeChange)?
   var waitingChanges: [any CodeChange] = []
   /// What came of the last reload's probation.

@@ -122,6 +122,7 @@ extension HostModule {
   private static let groups: [String: [(String, LuaNative)]] = [
     "task": HostTask.natives, "time": HostTime.natives, "text": HostText.natives, "log": HostLog.natives,
     "module": HostModule.natives, "conn": HostConn.natives, "node": HostNode.natives,
+    "console": HostConsole.natives,
   ]
 }
 

@@ -33,6 +33,8 @@ package final class ScriptRuntime {
   var timers = TimerTable()
   // The unchecked ones are touched with every run, on the loop only: checks of exclusive access would cost more.
   @exclusivity(unchecked) var tasks: [Int64: ScriptTask] = [:]
+  /// What is looked at from the console, by the number console.lua knows it by.
+  var traces: [Int64: ConnectionTrace] = [:]
   var starts = TaskStarts()
   /// Ends the VM's part: no run starts any more.
   @exclusivity(unchecked) private(set) var isStopped = false

@@ -9,6 +9,7 @@ package final class ScriptWait {
   /// What is being waited for, for the console and for error messages.
   package let what: String
   @exclusivity(unchecked) var onCancel: (() -> Void)?
+  let since: MonotonicTime
   /// Answered, though perhaps not yet delivered: only one answer counts.
   @exclusivity(unchecked) private(set) var isAnswered = false
   /// Stands in for a wait that was called off.
@@ -18,6 +19,7 @@ package final class ScriptWait {
     self.runtime = runtime
     self.task = task
     self.what = what
+    since = runtime.scheduler.now
     self.isCancellation = isCancellation
   }
 

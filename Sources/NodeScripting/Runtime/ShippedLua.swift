@@ -32,6 +32,7 @@ enum ShippedLua {
     "codec_type": PackageResources.codec_type_lua,
     "codec_union": PackageResources.codec_union_lua,
     "conn": PackageResources.conn_lua,
+    "console": PackageResources.console_lua,
     "dispatch": PackageResources.dispatch_lua,
     "error": PackageResources.error_lua,
     "forgetting": PackageResources.forgetting_lua,
