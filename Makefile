@@ -61,7 +61,8 @@ need = $(1) >/dev/null 2>&1 || missing="$$missing $(2)";
 
 building = \
   $(call need,command -v pkg-config,pkg-config) \
-  $(call need,pkg-config --exists lua5.4,liblua5.4-dev)
+  $(call need,pkg-config --exists lua5.4,liblua5.4-dev) \
+  $(call need,pkg-config --exists libedit,libedit-dev)
 
 testing = \
   $(call need,command -v redis-benchmark,redis-tools) \

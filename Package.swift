@@ -60,12 +60,17 @@ let package = Package(
     .target(
       name: "NodeAdmin",
       dependencies: [
-        "NodeScripting", "NodeEngine", "NodeCore", logging, metrics, engine("NIOCore"), engine("NIOPosix"), engine("NIOHTTP1"),
+        "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, metrics, engine("NIOCore"), engine("NIOPosix"),
+        engine("NIOHTTP1"),
       ], swiftSettings: strict),
+    // Line editing for the console, over Debian's libedit.
+    .target(
+      name: "CEdit", path: "CEdit", cSettings: [.treatAllWarnings(as: .error)], linkerSettings: [.linkedLibrary("edit")]),
     .executableTarget(
       name: "MoonpeerCLI",
       dependencies: [
-        "NodeAdmin", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, lifecycle, metrics,
+        "NodeAdmin", "CEdit", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, lifecycle,
+        metrics,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
     // Writes the reference, the editor annotations and .luacheckrc: `make api`.
@@ -100,7 +105,7 @@ let package = Package(
       dependencies: ["APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
       swiftSettings: strict),
     .testTarget(
-      name: "CLITests", dependencies: ["MoonpeerCLI", "TestNetwork", "NodeCore", "NodeEngine", "TestSettings", logging],
+      name: "CLITests", dependencies: ["MoonpeerCLI", "NodeAdmin", "TestNetwork", "NodeCore", "NodeEngine", "TestSettings", logging],
       swiftSettings: strict),
     .testTarget(
       name: "ScriptTests",

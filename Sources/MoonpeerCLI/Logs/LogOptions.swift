@@ -13,7 +13,10 @@ struct LogOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Lines for people, or one JSON object per line.", valueName: "format"))
   var logFormat = Format.text
 
-  func logger() -> Logger {
+  func logger() -> Logger { logger(LogLevels(logLevel)) }
+
+  /// - Parameter levels: what can be changed later.
+  func logger(_ levels: LogLevels) -> Logger {
     let render: @Sendable (LogLine) -> String
     switch logFormat {
     case .json: render = { JSONLogRenderer().render($0) }
@@ -22,7 +25,6 @@ struct LogOptions: ParsableArguments {
       let renderer = TextLogRenderer(palette: .for(.error), clock: clock)
       render = { renderer.render($0) }
     }
-    let level = logLevel
-    return Logger(label: "moonpeer") { _ in StandardErrorLog(logLevel: level, render: render) }
+    return Logger(label: "moonpeer") { _ in StandardErrorLog(levels: levels, render: render) }
   }
 }

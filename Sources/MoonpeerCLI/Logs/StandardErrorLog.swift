@@ -3,18 +3,28 @@ import Logging
 /// Sends log lines to standard error.
 struct StandardErrorLog: LogHandler {
   let render: @Sendable (LogLine) -> String
-  var logLevel: Logger.Level
+  private let levels: LogLevels
+  private var threshold: LogThreshold
+  /// One that is set here is this logger's own; else it is the node's, or the program's.
+  var logLevel: Logger.Level {
+    get { threshold.level }
+    set { threshold = LogThreshold(newValue) }
+  }
   var metadata: Logger.Metadata = [:]
   var metadataProvider: Logger.MetadataProvider?
 
-  init(logLevel: Logger.Level, render: @escaping @Sendable (LogLine) -> String) {
+  init(levels: LogLevels, render: @escaping @Sendable (LogLine) -> String) {
     self.render = render
-    self.logLevel = logLevel
+    self.levels = levels
+    threshold = levels.all
   }
 
   subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }
-    set { metadata[key] = newValue }
+    set {
+      metadata[key] = newValue
+      if key == "node", let newValue { threshold = levels.threshold(of: "\(newValue)") }
+    }
   }
 
   func log(event: LogEvent) {

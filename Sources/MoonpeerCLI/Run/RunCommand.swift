@@ -2,6 +2,7 @@ import ArgumentParser
 import Dispatch
 import Glibc
 import Logging
+import NodeAdmin
 import NodeCore
 import NodeEngine
 import ServiceLifecycle
@@ -69,6 +70,10 @@ struct RunCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Write all messages into a new pcapng file, for Wireshark.", valueName: "file"))
   var capture: String?
 
+  @Option(
+    help: ArgumentHelp("Where the console's socket is; off: none (default: in the user's own folder).", valueName: "path|off"))
+  var console: String?
+
   @Flag(name: .customLong("trusted"), help: "Give the scripts all of Lua's libraries: files, processes, everything.")
   var isTrusted = false
 
@@ -79,7 +84,8 @@ struct RunCommand: AsyncParsableCommand {
   var configuration: ConfigurationOptions
 
   func run() async throws {
-    let logger = logging.logger()
+    let levels = LogLevels(logging.logLevel)
+    let logger = logging.logger(levels)
     let limit = try Self.duration(shutdownTimeout, "--shutdown-timeout")
     guard (1...1000).contains(connectAttempts) else {
       throw CommandFailure(.usage, "--connect-attempts: a number from 1 to 1000 is expected, got \(connectAttempts)")
@@ -120,12 +126,16 @@ struct RunCommand: AsyncParsableCommand {
     }
     let hangups = Hangups.watch { reloading.ask(.hangup) }
     defer { hangups.cancel() }
+    var server: ConsoleServer?
     do {
+      server = try await RunConsole.open(console, nodes: fleet.nodes, levels: levels, logger: logger)
       try await group.run()
     } catch {
+      await server?.close()
       await observers.finish()
       throw error
     }
+    await server?.close()
     await observers.finish()
   }
 

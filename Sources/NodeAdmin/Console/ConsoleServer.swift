@@ -1,0 +1,104 @@
+import Glibc
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// The console of one process: a Unix socket that only its owner can talk to. It lives on a thread of its own, so that no
+/// node waits for it.
+public final class ConsoleServer: Sendable {
+  /// Where it is.
+  public let path: String
+  private let group: MultiThreadedEventLoopGroup
+  private let listener: any Channel
+  private let clients: ConsoleClients
+  private let identity: [UInt]?
+
+  /// Opens it in the user's folder, and removes what dead processes left there.
+  public static func start(_ host: ConsoleHost, in folder: ConsoleFolder = .standard) async throws(ConsoleError) -> ConsoleServer {
+    try folder.prepare()
+    folder.removeStale()
+    return try await start(host, at: folder.socket(of: getpid()))
+  }
+
+  /// Opens it at a path; a socket that nobody listens on any more is replaced.
+  ///
+  /// - Throws: code `path`, `in_use` or `system`. No other file is ever touched.
+  public static func start(_ host: ConsoleHost, at path: String) async throws(ConsoleError) -> ConsoleServer {
+    let descriptor = try SocketFile.bind(path)
+    let identity = SocketFile.identity(of: path)
+    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+    let clients = ConsoleClients()
+    do {
+      let listener = try await ServerBootstrap(group: group)
+        .serverChannelOption(.backlog, value: 16)
+        .childChannelInitializer { channel in
+          PeerCredentials.of(channel).flatMapThrowing { peer in
+            // The folder and the file keep others away; where those were changed, this does.
+            guard peer.user == geteuid() || peer.user == 0 else { throw ConsoleError(.permissions, "not the owner") }
+            try channel.pipeline.syncOperations.addHandler(ConsoleClient(host, clients))
+          }
+        }
+        .withBoundSocket(descriptor).get()
+      return ConsoleServer(path: path, group: group, listener: listener, clients: clients, identity: identity)
+    } catch {
+      unlink(path)
+      try? await group.shutdownGracefully()
+      throw ConsoleError(.system, "cannot open a console at \(path): \(error)")
+    }
+  }
+
+  private init(path: String, group: MultiThreadedEventLoopGroup, listener: any Channel, clients: ConsoleClients, identity: [UInt]?) {
+    self.path = path
+    self.group = group
+    self.listener = listener
+    self.clients = clients
+    self.identity = identity
+  }
+
+  /// Clients that are connected.
+  public var clientCount: Int { clients.count }
+
+  /// Cuts all clients and removes the socket, if it is still the same.
+  public func close() async {
+    if SocketFile.identity(of: path) == identity { unlink(path) }
+    try? await listener.close()
+    await clients.closeAll()
+    try? await group.shutdownGracefully()
+  }
+}
+
+/// Who is connected, within the bound.
+final class ConsoleClients: Sendable {
+  private let channels = Mutex<[ObjectIdentifier: any Channel]>([:])
+
+  var count: Int { channels.withLock { $0.count } }
+
+  /// false: there are too many.
+  func insert(_ channel: any Channel) -> Bool {
+    channels.withLock { channels in
+      guard channels.count < ConsoleProtocol.mostClients else { return false }
+      channels[ObjectIdentifier(channel)] = channel
+      return true
+    }
+  }
+
+  func remove(_ channel: any Channel) { channels.withLock { $0[ObjectIdentifier(channel)] = nil } }
+
+  func closeAll() async {
+    for channel in channels.withLock({ Array($0.values) }) { try? await channel.close() }
+  }
+}
+
+/// What the kernel says of the process at the other end; the layout is that of `struct ucred` (unix(7)).
+struct PeerCredentials: Sendable {
+  var process: Int32 = 0
+  var user: UInt32 = 0
+  var group: UInt32 = 0
+
+  static func of(_ channel: any Channel) -> EventLoopFuture<PeerCredentials> {
+    guard let options = channel as? any SocketOptionProvider else {
+      return channel.eventLoop.makeFailedFuture(ConsoleError(.permissions, "no socket"))
+    }
+    return options.unsafeGetSocketOption(level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED))
+  }
+}

@@ -1,0 +1,127 @@
+import Foundation
+import Glibc
+import NodeAdmin
+import NodeScripting
+import Testing
+
+@Suite(.timeLimit(.minutes(5))) struct `The console's socket` {
+  private let quiet = "return {}"
+
+  private func mode(_ path: String) -> mode_t {
+    var status = stat()
+    return lstat(path, &status) == 0 ? status.st_mode & 0o7777 : 0
+  }
+
+  @Test func `belongs to its owner alone, and goes with its host`() async throws {
+    try await TestConsole.with([("one", quiet)]) { console in
+      #expect(mode(console.server.path) == 0o600)
+      #expect(mode(console.folder) == 0o700)
+      #expect(ConsoleFolder(path: console.folder).hosts().map(\.process) == [getpid()])
+      await console.server.close()
+      #expect(!FileManager.default.fileExists(atPath: console.server.path))
+    }
+  }
+
+  @Test func `is not opened in a folder that others can get into, nor in the place of a foreign file`() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mp-\(UUID().uuidString.prefix(8))").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let host = ConsoleHost(version: "test", nodes: { [] }, setLogLevel: { _, _ in })
+    await #expect { try await ConsoleServer.start(host, in: ConsoleFolder(path: folder)) } throws: {
+      ($0 as? ConsoleError)?.code == .permissions
+    }
+    #expect(mode(folder) == 0o755)
+    let file = folder + "/file"
+    try Data("mine".utf8).write(to: URL(fileURLWithPath: file))
+    await #expect { try await ConsoleServer.start(host, at: file) } throws: { ($0 as? ConsoleError)?.code == .path }
+    #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
+    await #expect { try await ConsoleServer.start(host, at: folder + "/" + String(repeating: "x", count: 200)) } throws: {
+      ($0 as? ConsoleError)?.code == .path
+    }
+  }
+
+  @Test func `replaces one that nobody listens on, and no other`() async throws {
+    try await TestConsole.with([("one", quiet)]) { console in
+      let host = ConsoleHost(version: "test", nodes: { [] }, setLogLevel: { _, _ in })
+      await #expect { try await ConsoleServer.start(host, at: console.server.path) } throws: {
+        ($0 as? ConsoleError)?.code == .inUse
+      }
+      // What a killed process leaves behind: a bound socket that is closed without being removed.
+      func leave(_ path: String) {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var name = sockaddr_un()
+        name.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8) }
+        _ = withUnsafePointer(to: name) {
+          $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
+        }
+        close(descriptor)
+      }
+      let dead = ConsoleFolder(path: console.folder).socket(of: Int32.max)
+      let stale = console.folder + "/stale"
+      let foreign = console.folder + "/2147483646.sock"
+      leave(dead)
+      leave(stale)
+      try Data("mine".utf8).write(to: URL(fileURLWithPath: foreign))
+      #expect(ConsoleFolder(path: console.folder).hosts().count == 1)
+      let second = try await ConsoleServer.start(host, at: stale)
+      #expect(try TestClient(stale).greeting["console"] == 1)
+      await second.close()
+      await console.server.close()
+      let third = try await ConsoleServer.start(host, in: ConsoleFolder(path: console.folder))
+      #expect(!FileManager.default.fileExists(atPath: dead))
+      #expect(try String(contentsOfFile: foreign, encoding: .utf8) == "mine")
+      await third.close()
+    }
+  }
+
+  @Test func `refuses more clients than it has room for`() async throws {
+    try await TestConsole.with([("one", quiet)]) { console in
+      var clients: [TestClient] = []
+      for _ in 0..<ConsoleProtocol.mostClients { clients.append(try console.client()) }
+      #expect(clients.allSatisfy { $0.greeting["console"] == 1 })
+      let late = try console.client()
+      #expect(late.greeting["error"]?["kind"] == "busy")
+      #expect(try late.next() == nil)
+      clients = []
+      try await eventually("room") { try console.client().greeting["console"] == 1 }
+    }
+  }
+
+  @Test func `answers garbage with an error, and ends on a line without an end`() async throws {
+    try await TestConsole.with([("one", quiet)]) { console in
+      let client = try console.client()
+      for line in ["garbage", "[]", "{}", "{\"id\":1}", "{\"id\":2,\"verb\":\"no\"}", "\u{0}\u{1}", "{\"id\":\"x\"}"] {
+        client.write(line + "\n")
+        let answer = try client.next()
+        #expect(answer?["ok"] == false, "\(line)")
+        #expect(answer?["error"]?["kind"] == "usage", "\(line)")
+      }
+      client.write("\n  \n")
+      #expect(try client.ask(["line": "nodes"])["ok"] == true)
+      // It may be cut before all of it is written.
+      client.write(String(repeating: "x", count: ConsoleProtocol.longestRequest + (1 << 20)))
+      let last = try client.next()
+      #expect(last == nil || last?["ok"] == false)
+      try await eventually("the end") { try client.next() == nil }
+      #expect(try console.ask("nodes")["ok"] == true)
+    }
+  }
+
+  @Test func `cuts a client that never reads, and no node waits for it`() async throws {
+    let script = "return { calls = { alive = function() return true end } }"
+    try await TestConsole.with([("one", script)]) { console in
+      let client = try console.client()
+      // Each answer has some 60 KB; after some tens of them nobody waits any more.
+      let code = "local t = {} for i = 1, 60 do t[i] = ('x'):rep(1000) end return t, t"
+      var isOpen = true
+      for _ in 0..<2000 where isOpen {
+        isOpen = client.write(JSONValue.object(["id": .integer(.random(in: 1...1_000_000_000)), "line": .string(code)]).line + "\n")
+        #expect(try await console.nodes[0].call("alive") == [true])
+        if console.server.clientCount == 0 { isOpen = false }
+      }
+      try await eventually("the cut") { console.server.clientCount == 0 }
+      #expect(try console.ask("nodes")["ok"] == true)
+    }
+  }
+}
