@@ -20,7 +20,7 @@ let package = Package(
     .library(name: "NodeEngine", targets: ["NodeEngine", "NodeCore"]),
     .library(name: "NodeScripting", targets: ["NodeScripting", "LuaHost"]),
     .library(name: "TestNetwork", targets: ["TestNetwork"]),
-    // Metrics and captures of running nodes; the products above work without it.
+    // Metrics, captures and the console of running nodes; the products above work without it.
     .library(name: "NodeAdmin", targets: ["NodeAdmin"]),
     .executable(name: "moonpeer", targets: ["MoonpeerCLI"]),
     .executable(name: "moonpeer-bench", targets: ["Benchmarks"]),

@@ -13,10 +13,10 @@ enum ExitStatus: Int32, CaseIterable {
   var meaning: String {
     switch self {
     case .success: "all went well; run: stopped in order"
-    case .failed: "a failed scenario, a script with mistakes, or a shutdown over its time"
+    case .failed: "a failed scenario, a script's mistake, Lua that raised, a late shutdown"
     case .usage: "a wrong option, argument or configuration value"
     case .missingInput: "a script or scenario file that is missing or cannot be read"
-    case .network: "an address in use or out of reach"
+    case .network: "an address in use or out of reach; console: no nodes run"
     case .cannotCreate: "an output file that cannot be written, or is there already"
     case .outputLost: "standard output cannot be written"
     case .interrupted: "interrupted by Ctrl-C; run: by a second one"

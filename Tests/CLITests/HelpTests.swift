@@ -13,7 +13,7 @@ import Testing
     #expect(run.errors.isEmpty)
   }
 
-  @Test(arguments: [[], ["run"], ["check"], ["test"], ["new"]])
+  @Test(arguments: [[], ["run"], ["check"], ["test"], ["new"], ["console"], ["reload"]])
   func `has help with examples for each command`(command: [String]) async throws {
     let run = try await Program(command + ["--help"], in: folder).finish()
     #expect(run.status == 0, "\(run)")

@@ -1,5 +1,7 @@
 import LuaHost
 import NodeAdmin
+import NodeCore
+import NodeEngine
 import NodeScripting
 import Testing
 

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import LuaHost
 import NodeAdmin
 import NodeScripting
 import Testing
