@@ -7,6 +7,7 @@ struct ConsoleCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "console",
     abstract: "Look into running nodes: verbs, and Lua run inside them.",
+    usage: "moonpeer console [<node>] [<options>]",
     discussion: """
       Talks to a process that runs nodes (moonpeer run) over a socket that only its owner can open. help lists the verbs; \
       anything else is Lua, evaluated in the node under its script_time and script_memory. Ctrl-C cancels what is running, \

@@ -66,7 +66,7 @@ import Testing
       try Data("mine".utf8).write(to: URL(fileURLWithPath: foreign))
       #expect(ConsoleFolder(path: console.folder).hosts().count == 1)
       let second = try await ConsoleServer.start(host, at: stale)
-      #expect(try TestClient(stale).greeting["console"] == 1)
+      #expect(try await TestClient(stale).greeting["console"] == 1)
       await second.close()
       await console.server.close()
       let third = try await ConsoleServer.start(host, in: ConsoleFolder(path: console.folder))
@@ -79,40 +79,40 @@ import Testing
   @Test func `refuses more clients than it has room for`() async throws {
     try await TestConsole.with([("one", quiet)]) { console in
       var clients: [TestClient] = []
-      for _ in 0..<ConsoleProtocol.mostClients { clients.append(try console.client()) }
+      for _ in 0..<ConsoleProtocol.mostClients { clients.append(try await console.client()) }
       #expect(clients.allSatisfy { $0.greeting["console"] == 1 })
-      let late = try console.client()
+      let late = try await console.client()
       #expect(late.greeting["error"]?["kind"] == "busy")
-      #expect(try late.next() == nil)
+      #expect(try await late.next() == nil)
       clients = []
-      try await eventually("room") { try console.client().greeting["console"] == 1 }
+      try await eventually("room") { try await console.client().greeting["console"] == 1 }
     }
   }
 
   @Test func `answers garbage with an error, and ends on a line without an end`() async throws {
     try await TestConsole.with([("one", quiet)]) { console in
-      let client = try console.client()
+      let client = try await console.client()
       for line in ["garbage", "[]", "{}", "{\"id\":1}", "{\"id\":2,\"verb\":\"no\"}", "\u{0}\u{1}", "{\"id\":\"x\"}"] {
         client.write(line + "\n")
-        let answer = try client.next()
+        let answer = try await client.next()
         #expect(answer?["ok"] == false, "\(line)")
         #expect(answer?["error"]?["kind"] == "usage", "\(line)")
       }
       client.write("\n  \n")
-      #expect(try client.ask(["line": "nodes"])["ok"] == true)
+      #expect(try await client.ask(["line": "nodes"])["ok"] == true)
       // It may be cut before all of it is written.
       client.write(String(repeating: "x", count: ConsoleProtocol.longestRequest + (1 << 20)))
-      let last = try client.next()
+      let last = try await client.next()
       #expect(last == nil || last?["ok"] == false)
-      try await eventually("the end") { try client.next() == nil }
-      #expect(try console.ask("nodes")["ok"] == true)
+      try await eventually("the end") { try await client.next() == nil }
+      #expect(try await console.ask("nodes")["ok"] == true)
     }
   }
 
   @Test func `cuts a client that never reads, and no node waits for it`() async throws {
     let script = "return { calls = { alive = function() return true end } }"
     try await TestConsole.with([("one", script)]) { console in
-      let client = try console.client()
+      let client = try await console.client()
       // Each answer has some 60 KB; after some tens of them nobody waits any more.
       let code = "local t = {} for i = 1, 60 do t[i] = ('x'):rep(1000) end return t, t"
       var isOpen = true
@@ -122,7 +122,7 @@ import Testing
         if console.server.clientCount == 0 { isOpen = false }
       }
       try await eventually("the cut") { console.server.clientCount == 0 }
-      #expect(try console.ask("nodes")["ok"] == true)
+      #expect(try await console.ask("nodes")["ok"] == true)
     }
   }
 }

@@ -22,27 +22,27 @@ import Testing
   @Test func `nodes, connections, stats and disconnect`() async throws {
     try await TestConsole.with([("ear", Self.listener), ("echo", echoScript)]) { console in
       try await connected(console)
-      let client = try console.client()
+      let client = try await console.client()
       #expect(client.greeting["console"] == 1)
       #expect(client.greeting["nodes"] == ["ear", "echo"])
-      let nodes = try client.ask(["line": "nodes"])["result"]?["nodes"]?.list ?? []
+      let nodes = try await client.ask(["line": "nodes"])["result"]?["nodes"]?.list ?? []
       #expect(nodes.map { $0["name"] } == ["ear", "echo"])
       #expect(nodes.map { $0["connected"] } == [1, 1])
       let address = await console.nodes[1].node.address!
       #expect(nodes[1]["addresses"]?.list.first == .string("\(address)"))
-      let all = try client.ask(["line": "connections"])["result"]?["connections"]?.list ?? []
+      let all = try await client.ask(["line": "connections"])["result"]?["connections"]?.list ?? []
       #expect(all.count == 2)
-      let one = try client.ask(["line": "connections echo"])["result"]?["connections"]?.list ?? []
+      let one = try await client.ask(["line": "connections echo"])["result"]?["connections"]?.list ?? []
       #expect(one.count == 1)
       #expect(one.first?["side"] == "responder")
       let id = try #require(one.first?["id"]?.int)
-      let stats = try client.ask(["line": "stats echo"])["result"]?["nodes"]?.list.first
+      let stats = try await client.ask(["line": "stats echo"])["result"]?["nodes"]?.list.first
       #expect(stats?["heuristics"]?["script_errors"] == 0)
       #expect(stats?["traffic"]?["messages_sent"] == 0)
-      let own = try client.ask(["line": .string("stats echo \(id)")])["result"]?["connections"]?.list.first
+      let own = try await client.ask(["line": .string("stats echo \(id)")])["result"]?["connections"]?.list.first
       #expect(own?["id"] == .integer(id))
-      #expect(try client.ask(["line": "disconnect echo 99999"])["error"]?["kind"] == "unknown_connection")
-      #expect(try client.ask(["line": .string("disconnect echo \(id)")])["ok"] == true)
+      #expect(try await client.ask(["line": "disconnect echo 99999"])["error"]?["kind"] == "unknown_connection")
+      #expect(try await client.ask(["line": .string("disconnect echo \(id)")])["ok"] == true)
       #expect(await console.nodes[1].node.connections().isEmpty)
     }
   }
@@ -61,7 +61,7 @@ import Testing
     try await TestConsole.with([("idle", script)]) { console in
       var tasks: [JSONValue] = []
       try await eventually("both tasks") {
-        tasks = try console.ask("tasks")["result"]?["tasks"]?.list ?? []
+        tasks = try await console.ask("tasks")["result"]?["tasks"]?.list ?? []
         return tasks.count == 2
       }
       let text = tasks.map(\.line).joined(separator: "\n")
@@ -75,8 +75,8 @@ import Testing
   @Test func `trace shows messages in both directions as the codec gives them, and no more once it is over`() async throws {
     try await TestConsole.with([("ear", Self.listener), ("echo", echoScript)]) { console in
       try await connected(console)
-      let client = try console.client()
-      let id = try #require(try client.ask(["line": "connections echo"])["result"]?["connections"]?.list.first?["id"]?.int)
+      let client = try await console.client()
+      let id = try #require(try await client.ask(["line": "connections echo"])["result"]?["connections"]?.list.first?["id"]?.int)
       let trace = client.send(["line": .string("trace echo \(id)")])
       // A second client, so that the answer does not hide in the trace.
       try await eventually("the trace") {
@@ -84,14 +84,14 @@ import Testing
         return client.hasInput
       }
       var seen: [JSONValue] = []
-      while seen.count < 2, let line = try client.next() {
+      while seen.count < 2, let line = try await client.next() {
         #expect(line["id"] == .integer(trace))
         if let event = line["event"] { seen.append(event) }
       }
       #expect(seen.map { $0["direction"] } == ["received", "sent"])
       #expect(seen.map { $0["message"] } == ["\"hello\"", "\"echo hello\""])
       let cancel = client.send(["cancel": .integer(trace)])
-      #expect(try client.answer(to: trace)["result"]?["kind"] == "trace")
+      #expect(try await client.answer(to: trace)["result"]?["kind"] == "trace")
       _ = cancel
       // As it was: the messages go on, unseen.
       let before = await console.nodes[1].node.statistics().messagesReceived
@@ -103,8 +103,8 @@ import Testing
   @Test func `a trace of a flood shows a bounded number, counts the rest, and ends with its connection`() async throws {
     try await TestConsole.with([("ear", Self.listener), ("echo", echoScript)]) { console in
       try await connected(console)
-      let client = try console.client()
-      let id = try #require(try client.ask(["line": "connections ear"])["result"]?["connections"]?.list.first?["id"]?.int)
+      let client = try await console.client()
+      let id = try #require(try await client.ask(["line": "connections ear"])["result"]?["connections"]?.list.first?["id"]?.int)
       let trace = client.send(["line": .string("trace ear \(id)")])
       try await eventually("the trace") {
         _ = try await console.nodes[0].call("say", ["first"])
@@ -114,7 +114,7 @@ import Testing
       #expect(await console.nodes[0].node.disconnect(.init(rawValue: UInt64(id))))
       var shown = 0
       var leftOut: Int64 = 0
-      while let line = try client.next() {
+      while let line = try await client.next() {
         if let event = line["event"] {
           shown += 1
           leftOut += event["left_out"]?.int ?? 0
@@ -130,20 +130,20 @@ import Testing
 
   @Test func `loglevel, use, help, quit and reload`() async throws {
     try await TestConsole.with([("echo", echoScript), ("other", echoScript)]) { console in
-      let client = try console.client()
-      #expect(try client.ask(["line": "loglevel echo debug"])["ok"] == true)
-      #expect(try client.ask(["line": "loglevel error"])["ok"] == true)
+      let client = try await console.client()
+      #expect(try await client.ask(["line": "loglevel echo debug"])["ok"] == true)
+      #expect(try await client.ask(["line": "loglevel error"])["ok"] == true)
       #expect(console.levels.set.withLock { $0 } == ["echo debug", "all error"])
-      #expect(try client.ask(["line": "loglevel loud"])["error"]?["kind"] == "usage")
-      #expect(try client.ask(["line": "use other"])["result"]?["node"] == "other")
-      #expect(try client.ask(["line": "use ohter"])["error"]?["message"]?.text?.contains("did you mean \"other\"") == true)
-      #expect(try client.ask(["line": "help"])["result"]?["verbs"]?.list.count == ConsoleVerb.allCases.count)
-      #expect(try client.ask(["line": "quit"])["result"]?["kind"] == "quit")
+      #expect(try await client.ask(["line": "loglevel loud"])["error"]?["kind"] == "usage")
+      #expect(try await client.ask(["line": "use other"])["result"]?["node"] == "other")
+      #expect(try await client.ask(["line": "use ohter"])["error"]?["message"]?.text?.contains("did you mean \"other\"") == true)
+      #expect(try await client.ask(["line": "help"])["result"]?["verbs"]?.list.count == ConsoleVerb.allCases.count)
+      #expect(try await client.ask(["line": "quit"])["result"]?["kind"] == "quit")
       // Their scripts are no files.
-      #expect(try client.ask(["line": "reload echo"])["ok"] == false)
-      #expect(try client.ask(["line": "reload echo /nowhere/x.lua"])["error"]?["message"]?.text?.contains("/nowhere/x.lua") == true)
-      #expect(try client.ask(["line": "1 + 1"])["error"]?["kind"] == "unknown_node")
-      #expect(try client.ask(["line": "1 + 1", "node": "echo"])["result"]?["values"] == ["2"])
+      #expect(try await client.ask(["line": "reload echo"])["ok"] == false)
+      #expect(try await client.ask(["line": "reload echo /nowhere/x.lua"])["error"]?["message"]?.text?.contains("/nowhere/x.lua") == true)
+      #expect(try await client.ask(["line": "1 + 1"])["error"]?["kind"] == "unknown_node")
+      #expect(try await client.ask(["line": "1 + 1", "node": "echo"])["result"]?["values"] == ["2"])
     }
   }
 
@@ -156,19 +156,19 @@ import Testing
       end }
       """
     try await TestConsole.with([("one", script)]) { console in
-      func words(_ line: String) throws -> [String] {
-        try console.ask(["complete": .string(line)])["result"]?["words"]?.list.compactMap(\.text) ?? []
+      func words(_ line: String) async throws -> [String] {
+        try await console.ask(["complete": .string(line)])["result"]?["words"]?.list.compactMap(\.text) ?? []
       }
-      let verbs = try words("con")
+      let verbs = try await words("con")
       #expect(verbs == ["connections"])
-      #expect(try words("stats o") == ["one"])
-      #expect(try words("node:cou") == ["node:counts"])
-      #expect(try words("x = node.state.users.ad") == ["node.state.users.ada", "node.state.users.adam"])
-      #expect(try words("conn:disc") == ["conn:disconnect"])
-      #expect(try words("string.fo") == ["string.format"])
-      #expect(try words("node.state.trap.x.y") == [])
-      #expect(try words("nothing.at.all") == [])
-      #expect(try console.ask("counted")["result"]?["values"] == ["0"])
+      #expect(try await words("stats o") == ["one"])
+      #expect(try await words("node:cou") == ["node:counts"])
+      #expect(try await words("x = node.state.users.ad") == ["node.state.users.ada", "node.state.users.adam"])
+      #expect(try await words("conn:disc") == ["conn:disconnect"])
+      #expect(try await words("string.fo") == ["string.format"])
+      #expect(try await words("node.state.trap.x.y") == [])
+      #expect(try await words("nothing.at.all") == [])
+      #expect(try await console.ask("counted")["result"]?["values"] == ["0"])
     }
   }
 }
