@@ -113,7 +113,7 @@ final class TestClient {
       }
       var buffer = [UInt8](repeating: 0, count: 65536)
       // The console's own tasks need the threads that tests run on.
-      let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+      let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
       if count < 0, errno == EAGAIN {
         guard ContinuousClock.now < end else { throw TestProblem(description: "waited too long for a line") }
         await Task.yield()
@@ -141,15 +141,6 @@ final class TestClient {
       if line["id"]?.int == id, line["ok"] != nil { return line }
     }
     throw TestProblem(description: "closed without an answer")
-  }
-}
-
-/// A condition that has to become true, looked at again and again.
-func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-  let end = ContinuousClock.now + .seconds(120)
-  while try await !condition() {
-    guard ContinuousClock.now < end else { throw TestProblem(description: "waited too long for \(what)") }
-    await Task.yield()
   }
 }
 
