@@ -8,7 +8,8 @@ import Synchronization
 public final class ConsoleServer: Sendable {
   /// Where it is.
   public let path: String
-  private let group: MultiThreadedEventLoopGroup
+  /// One thread for all consoles of the process. Never ended: the answer to a question of a client that has gone may come late.
+  private static let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
   private let listener: any Channel
   private let clients: ConsoleClients
   private let identity: [UInt]?
@@ -26,7 +27,6 @@ public final class ConsoleServer: Sendable {
   public static func start(_ host: ConsoleHost, at path: String) async throws(ConsoleError) -> ConsoleServer {
     let descriptor = try SocketFile.bind(path)
     let identity = SocketFile.identity(of: path)
-    let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     let clients = ConsoleClients()
     do {
       let listener = try await ServerBootstrap(group: group)
@@ -39,17 +39,15 @@ public final class ConsoleServer: Sendable {
           }
         }
         .withBoundSocket(descriptor).get()
-      return ConsoleServer(path: path, group: group, listener: listener, clients: clients, identity: identity)
+      return ConsoleServer(path: path, listener: listener, clients: clients, identity: identity)
     } catch {
       unlink(path)
-      try? await group.shutdownGracefully()
       throw ConsoleError(.system, "cannot open a console at \(path): \(error)")
     }
   }
 
-  private init(path: String, group: MultiThreadedEventLoopGroup, listener: any Channel, clients: ConsoleClients, identity: [UInt]?) {
+  private init(path: String, listener: any Channel, clients: ConsoleClients, identity: [UInt]?) {
     self.path = path
-    self.group = group
     self.listener = listener
     self.clients = clients
     self.identity = identity
@@ -63,7 +61,6 @@ public final class ConsoleServer: Sendable {
     if SocketFile.identity(of: path) == identity { unlink(path) }
     try? await listener.close()
     await clients.closeAll()
-    try? await group.shutdownGracefully()
   }
 }
 

@@ -7,8 +7,8 @@
 local host = ...
 local lib = host.lib
 local conns = lib.conn
-local error, getmetatable, ipairs, next, pairs, pcall = error, getmetatable, ipairs, next, pairs, pcall
-local rawequal, rawget, rawlen, select, setmetatable = rawequal, rawget, rawlen, select, setmetatable
+local error, getmetatable, ipairs, next = error, getmetatable, ipairs, next
+local rawequal, rawget, rawlen, setmetatable = rawequal, rawget, rawlen, setmetatable
 local tostring, type = tostring, type
 local byte, find, format, gsub, match, rep, sub =
   string.byte, string.find, string.format, string.gsub, string.match, string.rep, string.sub
@@ -117,7 +117,7 @@ local function render_table(value, state, depth)
 end
 
 function render(value, state, depth)
-  local kind, text = type(value), nil
+  local kind, text = type(value)
   if state.left <= 0 then return "…" end
   if kind == "string" then text = quoted(value, state.bounds)
   elseif kind == "table" and not is_opaque(value) then return render_table(value, state, depth)

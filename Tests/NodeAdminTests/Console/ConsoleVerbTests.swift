@@ -55,7 +55,7 @@ import Testing
           inner()
         end)
         local queue = node:queue()
-        node:spawn(function() queue:pop() end)
+        node:spawn(function() queue:take() end)
       end }
       """
     try await TestConsole.with([("idle", script)]) { console in
