@@ -117,11 +117,10 @@ local function render_table(value, state, depth)
 end
 
 function render(value, state, depth)
-  local kind, text = type(value)
   if state.left <= 0 then return "…" end
-  if kind == "string" then text = quoted(value, state.bounds)
-  elseif kind == "table" and not is_opaque(value) then return render_table(value, state, depth)
-  else text = named(value) end
+  local kind = type(value)
+  if kind == "table" and not is_opaque(value) then return render_table(value, state, depth) end
+  local text = kind == "string" and quoted(value, state.bounds) or named(value)
   state.left = state.left - #text
   return text
 end

@@ -55,7 +55,7 @@ import Testing
           inner()
         end)
         local queue = node:queue()
-        node:spawn(function() queue:take() end)
+        node:spawn(function() queue:get() end)
       end }
       """
     try await TestConsole.with([("idle", script)]) { console in
