@@ -55,7 +55,7 @@ extension ScriptedNode {
           name: node.name, addresses: node.addresses, connected: counts.connected, connecting: counts.connecting,
           waitingTasks: generations.all.reduce(0) { $0 + $1.runtime.parked.count }, statistics: node.statistics,
           heuristics: node.heuristics, luaMemory: current.runtime.vm.memoryUsed, luaMemoryPeak: current.runtime.vm.memoryPeak,
-          generation: current.number, version: current.script.declaration.version, script: current.script.source.path,
+          generation: current.number, version: current.script.declaration.version, script: current.script.path,
           connectionsOfEarlierCode: generations.replaced.reduce(0) { $0 + $1.connectionCount }))
     }
   }
