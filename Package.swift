@@ -41,7 +41,7 @@ let package = Package(
       name: "CLua", dependencies: ["CLuaSystem"], path: "CLua", exclude: ["system"],
       cSettings: [.treatAllWarnings(as: .error)]),
     // What the Swift module of the C library leaves out.
-    .target(name: "CEpoll", path: "CEpoll", cSettings: [.treatAllWarnings(as: .error)]),
+    .target(name: "CEpoll", cSettings: [.treatAllWarnings(as: .error)]),
     .target(name: "LuaHost", dependencies: ["CLua"], swiftSettings: strict),
     .target(name: "NodeCore", swiftSettings: strict),
     .target(
@@ -65,7 +65,7 @@ let package = Package(
       ], swiftSettings: strict),
     // Line editing for the console, over Debian's libedit.
     .target(
-      name: "CEdit", path: "CEdit", cSettings: [.treatAllWarnings(as: .error)], linkerSettings: [.linkedLibrary("edit")]),
+      name: "CEdit", cSettings: [.treatAllWarnings(as: .error)], linkerSettings: [.linkedLibrary("edit")]),
     .executableTarget(
       name: "MoonpeerCLI",
       dependencies: [
@@ -105,7 +105,8 @@ let package = Package(
       dependencies: ["APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
       swiftSettings: strict),
     .testTarget(
-      name: "CLITests", dependencies: ["MoonpeerCLI", "NodeAdmin", "TestNetwork", "NodeCore", "NodeEngine", "TestSettings", logging],
+      name: "CLITests",
+      dependencies: ["MoonpeerCLI", "NodeAdmin", "TestNetwork", "NodeCore", "NodeEngine", "TestSettings", logging],
       swiftSettings: strict),
     .testTarget(
       name: "ScriptTests",

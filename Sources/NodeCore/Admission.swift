@@ -98,7 +98,9 @@ package struct Admission: Sendable {
     var ips: [IPAddress: Int] = [:]
     for entry in entries.values { if let ip = entry.ip { ips[ip, default: 0] += 1 } }
     if ips != perIP { return "the counts per IP are wrong" }
-    if limits.perSubnet != nil, perSubnet.values.reduce(0, +) != ips.values.reduce(0, +) { return "the counts per subnet are wrong" }
+    if limits.perSubnet != nil, perSubnet.values.reduce(0, +) != ips.values.reduce(0, +) {
+      return "the counts per subnet are wrong"
+    }
     if let most = perIP.values.max(), most > limits.perIP { return "\(most) connections of one IP are over the limit" }
     return nil
   }

@@ -42,7 +42,9 @@ import Testing
     #expect(raised.output.isEmpty, "\(raised)")
     let late = try await moonpeer("console", "--budget", "50ms", "-e", "node:sleep('1h')", in: folder, environment: environment)
     #expect(late.status == 1 && late.errors.contains("longer than"), "\(late)")
-    for arguments in [["console", "two"], ["console", "-e", "trace"], ["console", "--budget", "x"], ["console", "-e", "use two"]] {
+    for arguments in [
+      ["console", "two"], ["console", "-e", "trace"], ["console", "--budget", "x"], ["console", "-e", "use two"],
+    ] {
       let run = try await Program(arguments, in: folder, environment: environment).finish()
       #expect(run.status == 64, "\(arguments) \(run)")
     }
@@ -83,7 +85,8 @@ import Testing
     #expect(unclear.errors.contains("process \(first.process): one") && unclear.errors.contains("process \(second.process): two"))
     let named = try await moonpeer("console", "two", "-e", "node.name", in: folder, environment: environment)
     #expect(named.output == "\"two\"\n", "\(named)")
-    let numbered = try await moonpeer("console", "--host", "\(first.process)", "-e", "node.name", in: folder, environment: environment)
+    let numbered = try await moonpeer(
+      "console", "--host", "\(first.process)", "-e", "node.name", in: folder, environment: environment)
     #expect(numbered.output == "\"one\"\n", "\(numbered)")
     try await stop(first)
     try await stop(second)
@@ -122,7 +125,8 @@ import Testing
     let folder = try Folder(["terminal.py": Self.terminal])
     let (program, environment) = try await host(in: folder)
     let run = try await Program(
-      ["terminal.py", Program.moonpeer], program: "python3", in: folder, environment: environment.merging(["TERM": "xterm"]) { $1 }
+      ["terminal.py", Program.moonpeer], program: "python3", in: folder,
+      environment: environment.merging(["TERM": "xterm"]) { $1 }
     ).finish()
     #expect(run.status == 0, "\(run)")
     let history = try folder.read("state/moonpeer/console_history")

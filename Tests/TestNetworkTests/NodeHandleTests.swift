@@ -46,7 +46,9 @@ import Testing
     #expect(result.failure == nil)
   }
 
-  @Test func `A reload gives a node other code, keeps its state and its connections, and a restart starts that code`() async throws {
+  @Test func `A reload gives a node other code, keeps its state and its connections, and a restart starts that code`()
+    async throws
+  {
     let result = try await runScenario(
       """
       local nodes = net:nodes(2, "echo.lua")

@@ -76,7 +76,8 @@ struct ConsoleRenderer {
 
   private func stats(_ result: JSONValue) -> String {
     (result["nodes"]?.list ?? result["connections"]?.list ?? []).map { entry in
-      let title = entry["name"].map { text($0) } ?? "\(text(entry["node"])) connection \(text(entry["id"])) (\(text(entry["address"])))"
+      let title =
+        entry["name"].map { text($0) } ?? "\(text(entry["node"])) connection \(text(entry["id"])) (\(text(entry["address"])))"
       var rows: [[String]] = []
       for name in ["connected", "connecting", "waiting_tasks", "lua_memory", "lua_memory_peak"] {
         if let value = entry[name] { rows.append(["  " + name, text(value)]) }

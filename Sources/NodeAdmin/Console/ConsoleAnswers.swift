@@ -18,7 +18,8 @@ struct ConsoleAnswers: Sendable {
     }
   }
 
-  private func answer(_ verb: ConsoleVerb, _ words: [String], _ request: ConsoleRequest) async throws(ConsoleProblem) -> JSONValue {
+  private func answer(_ verb: ConsoleVerb, _ words: [String], _ request: ConsoleRequest) async throws(ConsoleProblem) -> JSONValue
+  {
     var target = ConsoleTarget(verb, words, host, request.node)
     switch verb {
     case .nodes:
@@ -113,6 +114,8 @@ struct ConsoleAnswers: Sendable {
 
 extension ConsoleProblem {
   init(_ error: ScriptError) {
-    self.init(error.code == .load ? "syntax" : error.kind, (error.location.map { "\($0): " } ?? "") + error.message, traceback: error.traceback)
+    self.init(
+      error.code == .load ? "syntax" : error.kind, (error.location.map { "\($0): " } ?? "") + error.message,
+      traceback: error.traceback)
   }
 }

@@ -15,7 +15,8 @@ public final class ConsoleServer: Sendable {
   private let identity: [UInt]?
 
   /// Opens it in the user's folder, and removes what dead processes left there.
-  public static func start(_ host: ConsoleHost, in folder: ConsoleFolder = .standard) async throws(ConsoleError) -> ConsoleServer {
+  public static func start(_ host: ConsoleHost, in folder: ConsoleFolder = .standard) async throws(ConsoleError) -> ConsoleServer
+  {
     try folder.prepare()
     folder.removeStale()
     return try await start(host, at: folder.socket(of: getpid()))

@@ -60,7 +60,8 @@ extension NodeError {
     case ETIMEDOUT: return made(.timeout, "cannot \(what) \(address): it did not answer in time")
     case ENETUNREACH, EHOSTUNREACH: return made(.refused, "cannot \(what) \(address): it cannot be reached from here")
     case ECONNRESET: return made(.refused, "cannot \(what) \(address): the connection was reset")
-    case EMFILE, ENFILE: return made(.limit, "cannot \(what) \(address): no file descriptors are left; allow more before the start: ulimit -n")
+    case EMFILE, ENFILE:
+      return made(.limit, "cannot \(what) \(address): no file descriptors are left; allow more before the start: ulimit -n")
     default: break
     }
     if case .connectTimeout(let amount)? = error as? ChannelError {

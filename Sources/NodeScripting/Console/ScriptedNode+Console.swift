@@ -87,7 +87,9 @@ extension ScriptedNode {
   package func fields(of path: String) async -> (names: [String], kind: String?) {
     await onConsole { generations, answer in
       let hooks = generations.current
-      guard !hooks.runtime.isStopped, let values = try? hooks.console("fields", { $0.string(path) }) else { return answer(([], nil)) }
+      guard !hooks.runtime.isStopped, let values = try? hooks.console("fields", { $0.string(path) }) else {
+        return answer(([], nil))
+      }
       answer((values.first?.table?.array.compactMap(\.text) ?? [], values.count > 1 ? values[1].text : nil))
     }
   }

@@ -29,7 +29,8 @@ import Testing
       #expect(try await value("local t = {} for i = 1, 1e5 do t[i] = i end return t", console).contains("more)"))
       #expect(try await value("('x'):rep(1e6)", console).utf8.count < 2000)
       #expect(try await value("local t = {} for i = 1, 60 do t[i] = ('x'):rep(1e4) end return t", console).utf8.count < 70_000)
-      #expect(try await value("setmetatable({}, { __tostring = function() error('no') end })", console).contains("__tostring fails"))
+      #expect(
+        try await value("setmetatable({}, { __tostring = function() error('no') end })", console).contains("__tostring fails"))
       #expect(try await value("x = 5", console) == "")
       #expect(try await value("x", console) == "5")
       let deep = try await value("local t = {} local top = t for i = 1, 100 do t.t = {} t = t.t end return top", console)
@@ -65,7 +66,9 @@ import Testing
       let client = try await console.client()
       #expect(try await client.ask(["line": "while true do end"])["error"]?["kind"] == "budget")
       #expect(try await client.ask(["line": "while true do pcall(error) end"])["error"]?["kind"] == "budget")
-      #expect(try await client.ask(["line": "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end"])["error"]?["kind"] == "budget")
+      #expect(
+        try await client.ask(["line": "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end"])["error"]?["kind"]
+          == "budget")
       #expect(try await console.nodes[0].call("alive") == [true])
       #expect(await console.nodes[0].node.heuristics().budgetKills == 3)
     }

@@ -25,7 +25,8 @@ import Testing
 
   @Test func `is not opened in a folder that others can get into, nor in the place of a foreign file`() async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mp-\(UUID().uuidString.prefix(8))").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let host = ConsoleHost(version: "test", nodes: { [] }, setLogLevel: { _, _ in })
     await #expect { try await ConsoleServer.start(host, in: ConsoleFolder(path: folder)) } throws: {
@@ -117,7 +118,8 @@ import Testing
       let code = "local t = {} for i = 1, 60 do t[i] = ('x'):rep(1000) end return t, t"
       var isOpen = true
       for _ in 0..<2000 where isOpen {
-        isOpen = client.write(JSONValue.object(["id": .integer(.random(in: 1...1_000_000_000)), "line": .string(code)]).line + "\n")
+        isOpen = client.write(
+          JSONValue.object(["id": .integer(.random(in: 1...1_000_000_000)), "line": .string(code)]).line + "\n")
         #expect(try await console.nodes[0].call("alive") == [true])
         if console.server.clientCount == 0 { isOpen = false }
       }

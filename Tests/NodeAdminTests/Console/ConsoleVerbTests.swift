@@ -141,7 +141,9 @@ import Testing
       #expect(try await client.ask(["line": "quit"])["result"]?["kind"] == "quit")
       // Their scripts are no files.
       #expect(try await client.ask(["line": "reload echo"])["ok"] == false)
-      #expect(try await client.ask(["line": "reload echo /nowhere/x.lua"])["error"]?["message"]?.text?.contains("/nowhere/x.lua") == true)
+      #expect(
+        try await client.ask(["line": "reload echo /nowhere/x.lua"])["error"]?["message"]?.text?.contains("/nowhere/x.lua")
+          == true)
       #expect(try await client.ask(["line": "1 + 1"])["error"]?["kind"] == "unknown_node")
       #expect(try await client.ask(["line": "1 + 1", "node": "echo"])["result"]?["values"] == ["2"])
     }

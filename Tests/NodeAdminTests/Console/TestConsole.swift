@@ -23,7 +23,8 @@ struct TestConsole {
     _ scripts: [(name: String, text: String)], _ body: (TestConsole) async throws -> Void
   ) async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mp-\(UUID().uuidString.prefix(8))").path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let directory = NodeDirectory()
