@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 import Testing
 
@@ -89,6 +90,44 @@ import Testing
           done.resume()
         }
       }
+    }
+  }
+
+  @Test func `Sources that read much let jobs in between, so that a flood of many keeps nobody waiting for all of it`()
+    async throws
+  {
+    /// Reads as much as a turn allows, as it were.
+    final class Flooded: EpollSource {
+      private let run: () -> Void
+      init(_ loop: EpollLoop, _ run: @escaping () -> Void) {
+        self.run = run
+        super.init(loop, socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0))
+      }
+      override func again() {
+        loop.noteRead(EpollLoop.readSize)
+        run()
+      }
+      override func loopEnded() { loop.close(self) }
+    }
+    try await withLoops { loops in
+      let loop = loops.next()
+      let noted = Noted()
+      await withCheckedContinuation { done in
+        loop.execute {
+          var sources: [Flooded] = []
+          for number in 1...3 {
+            let source = Flooded(loop) {
+              noted.note(number)
+              if number == 1 { loop.execute { noted.note(0) } }
+              if number == 3 { done.resume() }
+            }
+            if loop.add(source) { loop.goOn(source) }
+            sources.append(source)
+          }
+          #expect(sources.allSatisfy { $0.slot >= 0 })
+        }
+      }
+      #expect(noted.numbers.withLock { $0 } == [1, 0, 2, 3])
     }
   }
 

@@ -4,8 +4,8 @@ import Synchronization
 
 /// A thread that waits for sockets, timers and jobs, and the executor of the actors that live on it.
 ///
-/// A tick: what epoll tells, those who had to stop for others in the tick before, timers, jobs. All but `execute`,
-/// `enqueue` and `stop` is called on it.
+/// A tick: what epoll tells, those who had to stop for others in the tick before, timers, jobs; where much is read,
+/// timers and jobs have their turn in between, too. All but `execute`, `enqueue` and `stop` is called on it.
 public final class EpollLoop: @unchecked Sendable {
   // Unchecked: everything but the mailbox and the thread's number is touched by the loop's thread only.
 
@@ -19,6 +19,9 @@ public final class EpollLoop: @unchecked Sendable {
   static let readSize = 256 << 10
   /// Jobs that jobs have made run in the same tick, but not for ever: sockets want their turn.
   private static let jobRounds = 4
+  /// So much read, and timers and jobs have their turn. A script may take milliseconds for it, and a tick of many floods
+  /// hundreds of them.
+  private static let readBetweenJobs = readSize
   private static let eventCapacity = 256
   private static let wakeUpData = UInt64.max
 
@@ -36,6 +39,7 @@ public final class EpollLoop: @unchecked Sendable {
   @exclusivity(unchecked) private var freeSlots: [Int] = []
   @exclusivity(unchecked) private var againSources: [EpollSource] = []
   @exclusivity(unchecked) private var jobs: [LoopJob] = []
+  @exclusivity(unchecked) private var readSinceJobs = 0
   @exclusivity(unchecked) private var isStopping = false
   /// The streams of its nodes that I/O loops carry, for its end.
   @exclusivity(unchecked) var relayed: [ObjectIdentifier: RelayedStream] = [:]
@@ -119,6 +123,10 @@ public final class EpollLoop: @unchecked Sendable {
     againSources.append(source)
   }
 
+  /// A source has read so much.
+  @inline(__always)
+  func noteRead(_ count: Int) { readSinceJobs += count }
+
   /// Stops watching a source's descriptor, which stays open.
   func release(_ source: EpollSource) {
     guard source.slot >= 0 else { return }
@@ -178,12 +186,24 @@ public final class EpollLoop: @unchecked Sendable {
     while !isStopping {
       let count = cepoll_wait(epoll, events, Int32(Self.eventCapacity), waitingTime())
       mailbox.wake()
-      for index in 0..<max(0, Int(count)) { tell(events[index]) }
+      for index in 0..<max(0, Int(count)) {
+        tell(events[index])
+        giveWay()
+      }
       runAgain()
-      if timers.count > 0 { timers.run(until: Self.clock()) }
-      runJobs()
+      runTimersAndJobs()
     }
     finish()
+  }
+
+  private func giveWay() {
+    if readSinceJobs >= Self.readBetweenJobs { runTimersAndJobs() }
+  }
+
+  private func runTimersAndJobs() {
+    readSinceJobs = 0
+    if timers.count > 0 { timers.run(until: Self.clock()) }
+    runJobs()
   }
 
   private func tell(_ event: cepoll_event) {
@@ -212,6 +232,7 @@ public final class EpollLoop: @unchecked Sendable {
     for source in sources {
       source.isAgain = false
       if source.slot >= 0 { source.again() }
+      giveWay()
     }
   }
 

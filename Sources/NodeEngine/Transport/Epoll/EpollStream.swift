@@ -71,6 +71,7 @@ final class EpollStream: EpollSource, ByteStream {
       let buffer = loop.readBuffer
       let count = recv(descriptor, buffer, EpollLoop.readSize, 0)
       if count > 0 {
+        loop.noteRead(count)
         // Less than was asked for: that was all, until epoll tells of more.
         if count < EpollLoop.readSize, !hasHungUp { mayRead = false }
         if !isDiscarding { delegate?.streamReceived(UnsafeRawBufferPointer(start: buffer, count: count)) }
