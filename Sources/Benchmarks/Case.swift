@@ -62,6 +62,8 @@ struct Measurement: Codable {
   var value: Double
   /// Other figures, by name.
   var more: [String: Double] = [:]
+  /// How often a value lay where, by name; those of all runs are added up.
+  var histograms: [String: [Histogram.Bucket]] = [:]
   /// Messages that were sent, received and found in order; the run fails where they differ.
   var checked = 0
 }

@@ -38,6 +38,12 @@ struct Report {
     for name in results[0].measurement.more.keys.sorted() {
       fields.append((name, number(results.compactMap { $0.measurement.more[name] }.median)))
     }
+    for name in results[0].measurement.histograms.keys.sorted() {
+      let all = results.compactMap { $0.measurement.histograms[name] }
+      let sum = all.dropFirst().reduce(all[0]) { $0 + $1 }
+      let pairs = sum.map { "[\($0.upTo.map(number) ?? "null"),\($0.count)]" }
+      fields.append((name, "[" + pairs.joined(separator: ",") + "]"))
+    }
     if let ratio {
       fields.append(("rawloop", number(rawValues.median)))
       fields.append(("ratio_to_rawloop", number(ratio)))
