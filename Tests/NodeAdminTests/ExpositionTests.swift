@@ -106,6 +106,64 @@ import Testing
     #expect(check.terminationStatus == 0 && said.isEmpty, "\(said)\n\(text)")
   }
 
+  @Test(.timeLimit(.minutes(5))) func `Every kind of hook is timed, sessions, timers and tasks too`() async throws {
+    let script = """
+      local function nothing() end
+      return {
+        codec = require "moonpeer.codec".lines(),
+        init = function(node)
+          node:spawn(function() node:sleep("1ms") error "its time counts all the same" end)
+          node:after("1ms", nothing)
+        end,
+        timers = { tick = { every = "2ms", run = nothing } },
+        handshake = nothing, on_connect = nothing, on_disconnect = nothing, on_shutdown = nothing,
+        session = function(_, conn) conn:send(assert(conn:receive())) end,
+        calls = { ask = nothing },
+      }
+      """
+    try await withNode(script) { server in
+      try await withNode(
+        "return { codec = require 'moonpeer.codec'.lines(), process_message = function() end }", name: "ben"
+      ) { client in
+        _ = try await server.call("ask")
+        try await client.lua("local conn = assert(node:connect(...)) conn:send('x')", server.at)
+        func count(_ hook: String) async throws -> Double {
+          let reader = try ExpositionReader(Exposition.text(await NodeMetrics { [server] }.families()))
+          return reader.value(#"moonpeer_hook_duration_seconds_count{node="anna",hook="\#(hook)"}"#) ?? 0
+        }
+        try await eventually("the session's end") { try await count("on_disconnect") == 1 }
+        for hook in ["init", "handshake", "on_connect", "session", "call"] { #expect(try await count(hook) == 1, "\(hook)") }
+        try await eventually("the task") { try await count("task") == 1 }
+        // More than the one of `after`.
+        try await eventually("the ticks") { try await count("timer") > 2 }
+      }
+    }
+  }
+
+  @Test(.timeLimit(.minutes(5))) func `A connection more is no series more`() async throws {
+    let script = """
+      return { codec = require "moonpeer.codec".lines(), on_connect = function() end, on_disconnect = function() end,
+        process_message = function(_, conn, message) conn:send(message) end }
+      """
+    try await withNode(script) { server in
+      try await withNode("return { codec = require 'moonpeer.codec'.lines() }", name: "ben") { client in
+        func series(afterConnections count: UInt64) async throws -> Int {
+          for _ in 0..<(count == 1 ? 1 : 19) {
+            try await client.lua(
+              "local conn = assert(node:connect(...)) for i = 1, 32 do assert(conn:request('x')) end conn:disconnect()", server.at)
+          }
+          try await eventually("their end") {
+            await server.snapshot().node.disconnects.values.reduce(0, +) == count
+          }
+          let reader = try ExpositionReader(Exposition.text(await NodeMetrics { [server, client] }.families()))
+          return reader.families.values.reduce(0) { $0 + $1.series.count }
+        }
+        let one = try await series(afterConnections: 1)
+        #expect(try await series(afterConnections: 20) == one)
+      }
+    }
+  }
+
   @Test(.timeLimit(.minutes(5))) func `One name has one kind: the node that comes first has it, and the other is counted`()
     async throws
   {

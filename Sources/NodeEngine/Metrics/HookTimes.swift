@@ -8,7 +8,10 @@ public enum MeasuredHook: String, Sendable, CaseIterable {
   case processMessage = "process_message"
   case onDisconnect = "on_disconnect"
   case onShutdown = "on_shutdown"
+  case session
   case call
+  case timer
+  case task
 }
 
 /// How long a node's hooks took, from their start to their end, waits included.

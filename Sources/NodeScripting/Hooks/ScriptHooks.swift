@@ -136,7 +136,9 @@ package final class ScriptHooks {
       }
     }
     guard let session = script.session, connection.isOpen else { return }
+    let timing = node.timing(.session)
     side.run(session, .session) { [self] _, outcome in
+      timing?()
       endConnection(side, after: outcome)
       if case .finished = outcome, connection.isOpen {
         connection.disconnect(DisconnectReason(.sessionEnded))

@@ -100,6 +100,17 @@ extension ScriptRuntime {
   /// The connection that what the running code starts is to be counted to.
   var currentOrigin: ConnectionScript? { current.flatMap { $0.connection ?? $0.origin } }
 
+  /// Starts a measurement for the node that this VM serves, where somebody wants its metrics.
+  private func timing(_ hook: MeasuredHook) -> (() -> Void)? { hooks?.node.timing(hook) }
+
+  /// Runs what a timer is for.
+  func runTimer(_ function: LuaRef, _ purpose: RunPurpose, origin: ConnectionScript?) {
+    let task = takeTask(purpose)
+    task.origin = origin
+    task.timing = timing(.timer)
+    settle(task, vm.start(task.thread, function) { _ in })
+  }
+
   /// Makes a task of a function and its arguments, to start at the end of this tick.
   func spawn(_ references: [LuaRef]) -> Int64 {
     let task = takeTask(.task)
@@ -120,6 +131,7 @@ extension ScriptRuntime {
         task.completion = { _, _ in }
         return self.finish(task, .failed(.noMemoryToStart))
       }
+      task.timing = self.timing(.task)
       let status = self.vm.start(task.thread, references[0]) { pack in
         for reference in references.dropFirst() { pack.ref(reference) }
       }

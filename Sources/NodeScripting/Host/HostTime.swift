@@ -44,7 +44,7 @@ enum HostTime {
     let id = runtime.timers.nextID()
     let scheduled = runtime.scheduler.schedule(after: delay) {
       guard let entry = runtime.timers.remove(id) else { return }
-      runtime.run(entry.function, purpose, origin: entry.origin, completion: nil)
+      runtime.runTimer(entry.function, purpose, origin: entry.origin)
       runtime.vm.release(entry.function)
     }
     runtime.timers.insert(scheduled, function: function, origin: origin, as: id)

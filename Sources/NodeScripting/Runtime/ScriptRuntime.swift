@@ -170,8 +170,10 @@ package final class ScriptRuntime {
     task.completion = nil
     if let completion {
       completion(task, outcome)
-    } else if case .failed(let error) = outcome, task.watchers.isEmpty {
-      report(error)
+    } else {
+      task.timing?()
+      task.timing = nil
+      if case .failed(let error) = outcome, task.watchers.isEmpty { report(error) }
     }
     notifyWatchers(of: task, outcome)
     if let failure = task.failure { vm.release(failure) }

@@ -58,6 +58,8 @@ package final class ScriptTask {
   /// How many waits of a run that must end have been refused.
   @exclusivity(unchecked) var refusedWaits = 0
   @exclusivity(unchecked) var completion: ((ScriptTask, RunOutcome) -> Void)?
+  /// Ends the measurement of a run that has no completion: a task, a timer.
+  @exclusivity(unchecked) var timing: (() -> Void)?
   /// Runs when a spawned task ends, in the order they were asked for.
   @exclusivity(unchecked) var watchers: [LuaRef] = []
   @exclusivity(unchecked) var isLive = false
