@@ -15,6 +15,8 @@ package struct TracedMessage: Sendable, Equatable {
 /// What a trace has to tell.
 package enum TraceEvent: Sendable, Equatable {
   case message(TracedMessage)
+  /// The connection has other code now, of that generation, and the trace goes on there; in seconds since 1970.
+  case moved(generation: Int, time: Double)
   /// Nothing more will come; why, and how many messages at the end were not shown.
   case ended(String, leftOut: Int)
 }
@@ -56,6 +58,11 @@ final class ConnectionTrace {
     guard !isOver else { return }
     sink(.message(TracedMessage(direction: direction, time: time, text: text, leftOut: leftOut)))
     leftOut = 0
+  }
+
+  func noteMove(to generation: Int, time: Double) {
+    guard !isOver else { return }
+    sink(.moved(generation: generation, time: time))
   }
 
   func end(_ why: String) {

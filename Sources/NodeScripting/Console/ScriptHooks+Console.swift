@@ -94,8 +94,11 @@ extension ConnectionScript {
   }
 
   /// Nothing of the trace is left in the connection.
-  func endTrace(_ why: String) {
-    guard let trace else { return }
+  func endTrace(_ why: String) { takeTrace()?.end(why) }
+
+  /// As ``endTrace(_:)``, for one that goes on elsewhere.
+  func takeTrace() -> ConnectionTrace? {
+    guard let trace else { return nil }
     self.trace = nil
     runtime.traces[trace.id] = nil
     if isAttached, !isForgotten {
@@ -103,6 +106,16 @@ extension ConnectionScript {
       _ = try? hooks.console("untrace") { $0.ref(handle) }
     }
     if runtime.traces.isEmpty { _ = try? hooks.console("untraced") { _ in } }
-    trace.end(why)
+    return trace
+  }
+
+  /// Goes on with a trace that other code had.
+  func goOn(with trace: ConnectionTrace) {
+    do throws(ScriptError) {
+      try start(trace)
+      trace.noteMove(to: hooks.number, time: runtime.scheduler.wallClock)
+    } catch {
+      trace.end("the code was replaced, and the new one cannot be traced: \(error.message)")
+    }
   }
 }

@@ -90,8 +90,10 @@ struct Migration {
   /// The new code has the connections.
   func commit() {
     for pair in pairs {
+      let trace = pair.old.takeTrace()
       pair.old.detach()
       pair.new.takeOver()
+      if let trace { pair.new.goOn(with: trace) }
     }
   }
 

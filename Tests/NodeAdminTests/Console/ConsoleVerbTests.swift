@@ -100,6 +100,57 @@ import Testing
     }
   }
 
+  @Test func `a trace goes on after a reload and after a rollback, and says so`() async throws {
+    try await TestConsole.with([("ear", Self.listener), ("echo", echoScript)]) { console in
+      try await connected(console)
+      let client = try await console.client()
+      let id = try #require(try await client.ask(["line": "connections echo"])["result"]?["connections"]?.list.first?["id"]?.int)
+      let trace = client.send(["line": .string("trace echo \(id)")])
+      var seen: [JSONValue] = []
+      /// The trace's next events, so many that there are this many without what was said before it began.
+      func events(until count: Int) async throws {
+        while seen.count < count, let line = try await client.next() {
+          #expect(line["id"] == .integer(trace) && line["ok"] == nil, "\(line)")
+          if let event = line["event"] { seen.append(event) }
+        }
+      }
+      try await eventually("the trace") {
+        _ = try await console.nodes[0].call("say", ["hello"])
+        return client.hasInput
+      }
+      let bad = echoScript.replacing(
+        "return {",
+        with: """
+          return {
+            restore = function(state)
+              require "moonpeer.node":spawn(function() error "bad" end)
+              return state
+            end,
+          """)
+      // Messages of the beginning may still be on their way.
+      try await console.nodes[1].reload(
+        ScriptSource(name: "echo.lua", text: echoScript.replacing("echo \"", with: "new \"")))
+      _ = try await console.nodes[0].call("say", ["again"])
+      while seen.last?["message"] != "\"new again\"" { try await events(until: seen.count + 1) }
+      let move = try #require(seen.firstIndex { $0["direction"] == "none" })
+      #expect(seen[move]["generation"] == 2)
+      #expect(seen[..<move].allSatisfy { $0["message"]?.text?.contains("hello") == true }, "\(seen)")
+      #expect(seen[(move + 1)...].contains { $0["direction"] == "received" && $0["message"] == "\"again\"" }, "\(seen)")
+      seen = []
+      try await console.nodes[1].reload(ScriptSource(name: "echo.lua", text: bad))
+      guard case .rolledBack = await console.nodes[1].probation() else {
+        Issue.record("not rolled back")
+        return
+      }
+      _ = try await console.nodes[0].call("say", ["once more"])
+      try await events(until: 4)
+      #expect(seen.map { $0["generation"] } == [3, 2, nil, nil], "\(seen)")
+      #expect(seen.suffix(2).map { $0["message"] } == ["\"once more\"", "\"new once more\""], "\(seen)")
+      _ = client.send(["cancel": .integer(trace)])
+      #expect(try await client.answer(to: trace)["result"]?["kind"] == "trace")
+    }
+  }
+
   @Test func `a trace of a flood shows a bounded number, counts the rest, and ends with its connection`() async throws {
     try await TestConsole.with([("ear", Self.listener), ("echo", echoScript)]) { console in
       try await connected(console)
