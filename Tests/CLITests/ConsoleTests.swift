@@ -15,11 +15,8 @@ import Testing
   /// A host with its socket in the folder, and what its clients need to find it.
   private func host(_ name: String = "one", in folder: Folder) async throws -> (Program, environment: [String: String]) {
     try folder.write("\(name).lua", Self.script)
-    let environment = ["XDG_RUNTIME_DIR": folder.path, "XDG_STATE_HOME": folder.path + "/state"]
-    let program = try Program(["run", "\(name).lua"], in: folder, environment: environment)
-    _ = try await program.outputLine(" listens on ")
-    _ = try await program.errorLine("console at \(folder.path)/moonpeer/")
-    return (program, environment)
+    let host = try await RunningHost("\(name).lua", in: folder)
+    return (host.program, host.environment)
   }
 
   private func stop(_ program: Program) async throws {

@@ -19,9 +19,8 @@ struct ConsoleDialogue {
 
   func run() throws(CommandFailure) {
     let names = session.link.nodes
-    let process = session.link.greeting["process"]?.int ?? 0
     let nodes = names.prefix(8).joined(separator: ", ") + (names.count > 8 ? ", …" : "")
-    try Output.standard.write("process \(process): \(Printable.text(nodes)); help lists the verbs\n")
+    try Output.standard.write("process \(session.link.process): \(Printable.text(nodes)); help lists the verbs\n")
     var pending = ""
     while true {
       let prompt = pending.isEmpty ? "\(Printable.text(session.node ?? "moonpeer"))> " : "  ..> "

@@ -49,6 +49,8 @@ final class ConsoleLink {
 
   /// Its nodes, as of the greeting.
   var nodes: [String] { greeting["nodes"]?.list.compactMap(\.text) ?? [] }
+  /// Its number.
+  var process: Int64 { greeting["process"]?.int ?? 0 }
 
   private static func failure(_ path: String, _ number: Int32) -> CommandFailure {
     CommandFailure(.network, "no console at \(path): \(String(cString: strerror(number)))")

@@ -17,6 +17,7 @@ struct ConsoleRenderer {
       table(["verb", "", ""], result["verbs"]?.list.map { [text($0["verb"]), text($0["usage"]), text($0["meaning"])] } ?? [])
         + "Anything else is Lua, run in the node; = in front makes it Lua in any case.\n"
     case "reload": reload(result)
+    case "reloads": table(["node", "process", "reload", "code", "script"], result["nodes"]?.list.map(reloaded) ?? [])
     case "trace": lines([ended(result)])
     case "use", "quit", "nothing", "cancel": ""
     default: lines([text(result["text"])])
@@ -30,7 +31,10 @@ struct ConsoleRenderer {
     let clock = Timestamp(seconds: Int(time), milliseconds: Int(time * 1000) % 1000).timeOfDay
     var text = ""
     if let count = event["left_out"]?.int, count > 0 { text += palette.paint("… \(count) not shown", .dim) + "\n" }
-    text += palette.paint(clock, .dim) + (isReceived ? " ← " : " → ")
+    text += palette.paint(clock, .dim)
+    // Nothing that was said over the connection, but something that happened to it.
+    if event["direction"]?.text == "none" { return text + palette.paint(" … " + lines([self.text(event["message"])]), .dim) }
+    text += isReceived ? " ← " : " → "
     return text + lines([self.text(event["message"])])
   }
 
@@ -44,11 +48,23 @@ struct ConsoleRenderer {
     let addresses = node["addresses"]?.list.compactMap(\.text) ?? []
     var connections = text(node["connected"])
     if let count = node["connecting"]?.int, count > 0 { connections += " + \(count)" }
-    var code = "generation " + text(node["generation"]) + (node["version"].map { ", version " + text($0) } ?? "")
+    var code = self.code(of: node)
     if let count = node["connections_of_earlier_code"]?.int, count > 0 { code += ", \(count) on earlier code" }
     return [
       text(node["name"]), addresses.isEmpty ? "nowhere" : addresses.joined(separator: " "), connections, code,
       text(node["script"]),
+    ]
+  }
+
+  private func code(of node: JSONValue) -> String {
+    "generation " + text(node["generation"]) + (node["version"].map { ", version " + text($0) } ?? "")
+  }
+
+  private func reloaded(_ node: JSONValue) -> [String] {
+    let isThere = node["generation"] != nil
+    return [
+      text(node["node"]), text(node["process"]), text(node["outcome"]).replacing("_", with: " "),
+      isThere ? code(of: node) : "gone", text(node["script"]),
     ]
   }
 

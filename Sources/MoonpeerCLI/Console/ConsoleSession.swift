@@ -5,6 +5,8 @@ import NodeAdmin
 final class ConsoleSession {
   let link: ConsoleLink
   private(set) var node: String?
+  /// Somebody has pressed Ctrl-C.
+  private(set) var wasInterrupted = false
   private let isForProgram: Bool
   private let budget: Double?
   private let renderer: ConsoleRenderer
@@ -33,11 +35,22 @@ final class ConsoleSession {
     try ask(["line": .string(line)], mayGoOn: mayGoOn)
   }
 
-  func ask(_ verb: ConsoleVerb, _ arguments: [String]) throws(CommandFailure) -> Outcome {
-    try ask(["verb": .string(verb.rawValue), "arguments": .array(arguments.map { .string($0) })], mayGoOn: false)
+  private func ask(_ question: JSONValue, mayGoOn: Bool) throws(CommandFailure) -> Outcome {
+    let answer = try self.answer(question) { event throws(CommandFailure) in
+      try Output.standard.write(isForProgram ? event.line + "\n" : renderer.render(event: event))
+    }
+    return try show(answer, mayGoOn: mayGoOn)
   }
 
-  private func ask(_ question: JSONValue, mayGoOn: Bool) throws(CommandFailure) -> Outcome {
+  /// The answer itself, for who shows it in another way.
+  func answer(_ verb: ConsoleVerb, _ arguments: [String]) throws(CommandFailure) -> JSONValue {
+    let words = JSONValue.array(arguments.map { .string($0) })
+    return try answer(["verb": .string(verb.rawValue), "arguments": words]) { _ throws(CommandFailure) in }
+  }
+
+  private func answer(
+    _ question: JSONValue, onEvent: (JSONValue) throws(CommandFailure) -> Void
+  ) throws(CommandFailure) -> JSONValue {
     let id = try send(question)
     var isCancelled = false
     while true {
@@ -48,14 +61,12 @@ final class ConsoleSession {
         // The second one leaves, whatever the host does.
         if isCancelled { throw CommandFailure(.interrupted, "interrupted") }
         isCancelled = true
+        wasInterrupted = true
         _ = try send(["cancel": .integer(id)])
       case .answer(let answer):
         guard answer["id"]?.int == id else { continue }
-        if let event = answer["event"] {
-          try Output.standard.write(isForProgram ? event.line + "\n" : renderer.render(event: event))
-        } else {
-          return try show(answer, mayGoOn: mayGoOn)
-        }
+        guard let event = answer["event"] else { return answer }
+        try onEvent(event)
       }
     }
   }

@@ -97,7 +97,7 @@ struct RunCommand: AsyncParsableCommand {
     if let shortage = DescriptorLimit.raise().shortage(of: plan.descriptors) {
       logger.warning("\(shortage), or a smaller --max-connections")
     }
-    let reloading = Reloading(canary: try Self.share(canary), logger: logger)
+    let reloading = Reloading(canary: try CanaryShare.parse(canary), logger: logger)
     try observers.openCapture()
     let files = watch ? try FileWatch { reloading.ask(.changed($0)) } : nil
     files?.start()
@@ -137,15 +137,6 @@ struct RunCommand: AsyncParsableCommand {
     }
     await server?.close()
     await observers.finish()
-  }
-
-  /// "10%" → 0.1
-  private static func share(_ text: String) throws(CommandFailure) -> Double {
-    let number = text.hasSuffix("%") ? Double(text.dropLast()) : nil
-    guard let number, (0...100).contains(number) else {
-      throw CommandFailure(.usage, "--canary: a share such as 10% is expected, got \(text)")
-    }
-    return number / 100
   }
 
   /// The bound of a shutdown, kept by Dispatch: whatever is stuck, it is not this.

@@ -50,6 +50,7 @@ struct ConsoleAnswers: Sendable {
       return ["kind": "done", "text": .string("disconnected \(connection.info.address)")]
     case .loglevel: return try logLevel(&target)
     case .reload: return try await reload(&target)
+    case .probation: return try await probation(&target)
     case .use:
       let node = try target.node()
       try target.end()
@@ -86,23 +87,6 @@ struct ConsoleAnswers: Sendable {
     try target.end()
     host.setLogLevel(name, level)
     return ["kind": "done", "text": .string("\(name ?? "all nodes") \(name == nil ? "log" : "logs") from \(level) on")]
-  }
-
-  private func reload(_ target: inout ConsoleTarget) async throws(ConsoleProblem) -> JSONValue {
-    let node = try target.node()
-    let path = target.take()
-    try target.end()
-    do throws(ScriptError) {
-      let report = try await node.reload(try path.map { path throws(ScriptError) in try .file(path) })
-      return [
-        "kind": "reload", "node": .string(node.name), "generation": JSONValue(report.generation),
-        "version": report.version.map { .integer($0) } ?? .null, "pause": JSONValue(report.pause),
-        "moved": JSONValue(report.moved), "left": JSONValue(report.left),
-        "warnings": .array(report.warnings.map { .string($0) }),
-      ]
-    } catch {
-      throw ConsoleProblem(error)
-    }
   }
 
   private func each(_ nodes: [ScriptedNode], _ ask: (ScriptedNode) async -> JSONValue) async -> [JSONValue] {

@@ -108,6 +108,12 @@ final class ConsoleClient: ChannelInboundHandler {
   private func note(_ event: TraceEvent, for id: Int64) {
     switch event {
     case .message(let message): send(["id": .integer(id), "event": .traced(message)])
+    case .moved(let generation, let time):
+      let text = "generation \(generation) of the code has the connection now"
+      let event: JSONValue = [
+        "direction": "none", "generation": JSONValue(generation), "time": .number(time), "message": .string(text),
+      ]
+      send(["id": .integer(id), "event": event])
     case .ended(let why, let leftOut):
       finish(id, .success(["kind": "trace", "text": .string(why), "left_out": JSONValue(leftOut)]))
     }

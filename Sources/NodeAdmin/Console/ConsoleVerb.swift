@@ -1,12 +1,12 @@
 /// What can be asked for in the console, beside Lua.
 public enum ConsoleVerb: String, CaseIterable, Sendable {
-  case nodes, connections, stats, tasks, trace, disconnect, loglevel, reload, use, help, quit
+  case nodes, connections, stats, tasks, trace, disconnect, loglevel, reload, probation, use, help, quit
 
   /// What follows the verb.
   public var usage: String {
     switch self {
     case .nodes, .help, .quit: ""
-    case .connections, .tasks: "[NODE]"
+    case .connections, .tasks, .probation: "[NODE]"
     case .stats: "[NODE] [CONN]"
     case .trace, .disconnect: "[NODE] CONN"
     case .loglevel: "[NODE] LEVEL"
@@ -25,6 +25,7 @@ public enum ConsoleVerb: String, CaseIterable, Sendable {
     case .disconnect: "ends a connection, with its on_disconnect"
     case .loglevel: "the least level that is logged, of a node or of all"
     case .reload: "replaces a node's code: from its file, or from another"
+    case .probation: "waits until the last reload is trusted, or rolled back"
     case .use: "the node that is meant where none is named"
     case .help: "this list"
     case .quit: "leaves the console; the nodes go on"

@@ -1,0 +1,11 @@
+/// `--canary`: the share of the nodes that get new code first.
+enum CanaryShare {
+  /// "10%" → 0.1
+  static func parse(_ text: String) throws(CommandFailure) -> Double {
+    let number = text.hasSuffix("%") ? Double(text.dropLast()) : nil
+    guard let number, (0...100).contains(number) else {
+      throw CommandFailure(.usage, "--canary: a share such as 10% is expected, got \(text)")
+    }
+    return number / 100
+  }
+}
