@@ -48,14 +48,6 @@ public struct ConfigurationKey: Sendable {
   /// What a configuration has for this key: durations in seconds, sizes in bytes; nil where it is not set.
   public func value(of configuration: NodeConfiguration) -> ConfigurationValue? { read(configuration) }
 
-  func isZero(in configuration: NodeConfiguration) -> Bool {
-    switch read(configuration) {
-    case .integer(let number)?: number == 0
-    case .number(let number)?: number == 0
-    default: false
-    }
-  }
-
   /// The option's spelling on the command line.
   public var option: String { "--" + String(name.map { $0 == "_" ? "-" : $0 }) }
 }
@@ -128,6 +120,9 @@ extension NodeConfiguration {
     count("probation_hooks", \.probationHooks, "100", "hooks after which the watching ends, if that comes first"),
     count("probation_failures", \.probationFailures, "0", "failures in that time that roll nothing back yet", zero: .allowed),
   ]
+
+  /// Those whose values are numbers: looked at whenever a node starts.
+  static let numericKeys = keys.filter { [.duration, .size, .count].contains($0.kind) }
 
   /// Sets a key by its name.
   ///

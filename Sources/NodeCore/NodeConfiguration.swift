@@ -73,18 +73,21 @@ public struct NodeConfiguration: Sendable, Equatable {
     func require(_ condition: Bool, _ key: String, _ why: @autoclosure () -> String) throws(NodeCoreError) {
       guard condition else { throw NodeCoreError(code: .configuration, message: "\(key): \(why())") }
     }
+    func requireNonzero(_ key: ConfigurationKey) throws(NodeCoreError) {
+      try require(key.zero != .refused, key.name, "0 makes no sense here; leave it out for the default (\(key.defaultText))")
+    }
     // Values set from Swift have not gone through `set`.
-    for key in Self.keys {
+    for key in Self.numericKeys {
       switch key.value(of: self) {
-      case .integer(let number)?: try require(number >= 0, key.name, "must not be negative, got \(number)")
+      case .integer(let number)?:
+        try require(number >= 0, key.name, "must not be negative, got \(number)")
+        if number == 0 { try requireNonzero(key) }
       case .number(let seconds)?:
         try require(seconds >= 0, key.name, "must not be negative, got \(seconds) seconds")
         try require(seconds <= DurationText.longest, key.name, "is over a century (\(seconds) seconds)")
+        if seconds == 0 { try requireNonzero(key) }
       default: break
       }
-    }
-    for key in Self.keys where key.zero == .refused {
-      try require(!key.isZero(in: self), key.name, "0 makes no sense here; leave it out for the default (\(key.defaultText))")
     }
     try require(outboundLowWater <= outboundHighWater, "outbound_low_water", "must not be above outbound_high_water")
     try require(listenerBacklog <= 65_535, "listener_backlog", "is at most 65535")
