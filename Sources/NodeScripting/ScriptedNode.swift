@@ -58,19 +58,15 @@ public final class ScriptedNode: Sendable {
     _ source: ScriptSource, options: ScriptOptions = ScriptOptions(), environment: NodeEnvironment,
     directory: NodeDirectory? = nil
   ) async throws(ScriptError) -> ScriptedNode {
-    let result: Result<LoopBound<LoadedScript>, ScriptError> = await withCheckedContinuation { continuation in
-      environment.scheduler.execute {
-        LoadedScript.load(source, options: options, environment: environment) {
-          continuation.resume(returning: $0.map { LoopBound($0) })
-        }
-      }
-    }
-    let script = try result.get()
-    // The node's parts are made on its loop, where everything of the script belongs.
     let made: Result<ScriptedNode, ScriptError> = await withCheckedContinuation { continuation in
       environment.scheduler.execute {
-        continuation.resume(
-          returning: Result { () throws(ScriptError) in try make(script.value, options, environment, directory) })
+        LoadedScript.load(source, options: options, environment: environment) { loaded in
+          // Once the run of its top level is over, and still on the loop, where everything of the script belongs.
+          environment.scheduler.defer {
+            continuation.resume(
+              returning: Result { () throws(ScriptError) in try make(loaded.get(), options, environment, directory) })
+          }
+        }
       }
     }
     return try made.get()
