@@ -3,7 +3,8 @@
 #include <string.h>
 
 // The shipped Lua, compiled once per process and loaded as bytes into every VM: no parsing, and without the lines and
-// names that only tracebacks through it would show. Scripts can load source text only.
+// names that only tracebacks through it would show. Scripts can load source text only; what the host has compiled from
+// their text may come back as bytes too, whole.
 
 typedef struct { const char *text; size_t count; const char *name; clua_pack *compiled; } compile_request;
 
@@ -49,6 +50,20 @@ static int compile(lua_State *L) {
 bool clua_compile(clua_vm *vm, const char *text, size_t count, const char *chunk_name, clua_pack *compiled) {
   compile_request request = { text, count, chunk_name, compiled };
   return clua_protected(vm, compile, &request);
+}
+
+typedef struct { clua_ref function; clua_pack *compiled; } dump_request;
+
+static int dump(lua_State *L) {
+  dump_request *request = lua_touserdata(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request->function);
+  if (lua_dump(L, write_part, request->compiled, 0) != 0) return luaL_error(L, "this function cannot be dumped");
+  return 0;
+}
+
+bool clua_dump(clua_vm *vm, clua_ref function, clua_pack *compiled) {
+  dump_request request = { function, compiled };
+  return clua_protected(vm, dump, &request);
 }
 
 typedef struct { const void *bytes; size_t count; const char *name; clua_ref ref; } load_request;

@@ -94,6 +94,8 @@ const char *clua_version(void);
 clua_ref clua_load(clua_vm *vm, const char *text, size_t count, const char *chunk_name);
 // Source text as a binary chunk without debug information but for its name; and a binary chunk that this process made.
 bool clua_compile(clua_vm *vm, const char *text, size_t count, const char *chunk_name, clua_pack *compiled);
+// A loaded chunk as a binary one, with all its debug information.
+bool clua_dump(clua_vm *vm, clua_ref function, clua_pack *compiled);
 clua_ref clua_load_compiled(clua_vm *vm, const void *bytes, size_t count, const char *chunk_name);
 clua_ref clua_new_table(clua_vm *vm);
 clua_ref clua_field(clua_vm *vm, clua_ref table, const char *name);  // 0 for nil
@@ -102,6 +104,13 @@ bool clua_set_field(clua_vm *vm, clua_ref table, const char *name, const clua_pa
 bool clua_set_unyielding(clua_vm *vm, clua_ref table);
 bool clua_set_native(clua_vm *vm, clua_ref table, const char *name, clua_native function);
 clua_ref clua_globals(clua_vm *vm);
+// These look at a table without metamethods. The first two are false too for what is no table or has a metatable.
+// The types of the fields of those names, CLUA_TNIL where there is none; false where it has any other key.
+bool clua_outline(clua_vm *vm, clua_ref table, const char *const *names, size_t count, int8_t *types);
+// The keys, as values; false where one is no string or stands for no function.
+bool clua_functions(clua_vm *vm, clua_ref table, clua_pack *names);
+bool clua_has_metatable(clua_vm *vm, clua_ref value, clua_ref meta);
+clua_ref clua_copy_table(clua_vm *vm, clua_ref table);
 bool clua_call(clua_vm *vm, clua_ref function, const clua_pack *arguments, clua_pack *results, clua_ref *first);
 bool clua_pack_ref_value(clua_vm *vm, clua_ref ref, clua_pack *pack);
 void clua_release(clua_vm *vm, clua_ref ref);

@@ -96,7 +96,15 @@ public final class LuaVM {
     return Array(UnsafeBufferPointer(start: compiled.bytes, count: compiled.count))
   }
 
-  /// Only what ``compile(_:chunkName:)`` made: Lua does not check binary chunks, and a forged one breaks its memory safety.
+  /// A function that ``load(_:chunkName:)`` gave, as a binary chunk with its lines and names.
+  package func dump(_ chunk: LuaRef) throws(LuaError) -> [UInt8] {
+    var compiled = clua_pack()
+    defer { clua_pack_free(&compiled) }
+    guard clua_dump(raw, chunk.slot, &compiled) else { throw takeError() }
+    return Array(UnsafeBufferPointer(start: compiled.bytes, count: compiled.count))
+  }
+
+  /// Only what ``compile(_:chunkName:)`` and ``dump(_:)`` made: Lua does not check binary chunks, and a forged one breaks its memory safety.
   package func load(compiled: [UInt8], chunkName: String) throws(LuaError) -> LuaRef {
     try checked(compiled.withUnsafeBytes { clua_load_compiled(raw, $0.baseAddress, $0.count, chunkName) })
   }
@@ -227,7 +235,7 @@ public final class LuaVM {
     }
   }
 
-  private func checked(_ ref: clua_ref) throws(LuaError) -> LuaRef {
+  func checked(_ ref: clua_ref) throws(LuaError) -> LuaRef {
     guard ref > 0 else { throw takeError() }
     return LuaRef(ref)
   }
