@@ -12,7 +12,8 @@ package final class LoadedScript {
   let declaration: ScriptDeclaration
   private(set) var configuration = NodeConfiguration()
   private let table: LuaRef
-  private let arguments: LuaRef
+  /// The values of what it declares as `args`.
+  let arguments: LuaRef
 
   private init(
     runtime: ScriptRuntime, source: ScriptSource, table: LuaRef, declaration: ScriptDeclaration,
@@ -28,7 +29,7 @@ package final class LoadedScript {
     session = hook("session")
     onDisconnect = hook("on_disconnect")
     onShutdown = hook("on_shutdown")
-    arguments = try Self.arguments(runtime, table, options.arguments, source)
+    arguments = try Self.arguments(runtime, table, declaration, options.arguments, source)
     configuration = try Self.configuration(of: declaration, options, source)
     // The top level ran under its caller's limits: only now is it known what the script asks for.
     runtime.vm.limits = LuaLimits(memory: configuration.scriptMemory, time: configuration.scriptTime)
@@ -48,26 +49,25 @@ package final class LoadedScript {
   }
   private var loadedGlue: Glue?
 
-  /// What runs `init`; the caller releases it.
-  func startFunction() throws(ScriptError) -> LuaRef {
+  /// What starts the script, a function of the node's handle and its arguments, which the caller releases; nil: nothing does.
+  func startFunction() throws(ScriptError) -> LuaRef? {
+    guard !declaration.timers.isEmpty else { return runtime.vm.field(table, "init") }
     do {
-      return try Self.loading("start", runtime)
+      return try Self.function("start", of: "loading", runtime)
     } catch {
       throw ScriptError(error, code: .load)
     }
   }
 
   func makeNodeHandle(name: String, id: UInt64) throws(ScriptError) -> LuaRef {
-    let vm = runtime.vm
     do throws(LuaError) {
-      let fields = try vm.newTable()
-      try vm.setField(fields, "name") { $0.string(name) }
-      try vm.setField(fields, "id") { $0.integer(Int64(id)) }
-      try vm.setField(fields, "args") { $0.ref(arguments) }
-      defer { vm.release(fields) }
-      return try Self.callLoading("make_node", runtime) { pack in
-        pack.ref(fields)
-        pack.ref(table)
+      try runtime.vm.setField(runtime.host, "script") { $0.ref(table) }
+      let make = try Self.function("make", of: "node", runtime)
+      defer { runtime.vm.release(make) }
+      return try runtime.vm.callNowRef(make) { pack in
+        pack.string(name)
+        pack.integer(Int64(id))
+        pack.ref(arguments)
       }
     } catch {
       throw ScriptError(error, code: .load)
@@ -154,6 +154,7 @@ package final class LoadedScript {
           }
           let values = task.thread.resultRefs()
           defer { for value in values { runtime.vm.release(value) } }
+          if let first = values.first, let table = ScriptTable(first, in: runtime) { return (table.prepared, table.declaration) }
           let examined: LuaRef
           do throws(LuaError) {
             examined = try callLoading("examine", runtime) { pack in
@@ -169,12 +170,12 @@ package final class LoadedScript {
     }
   }
 
-  /// A function of `loading.lua`; the caller releases it.
-  private static func loading(_ name: String, _ runtime: ScriptRuntime) throws(LuaError) -> LuaRef {
-    let table = try runtime.chunk("loading")
+  /// A function of a shipped chunk's; the caller releases it.
+  private static func function(_ name: String, of chunk: String, _ runtime: ScriptRuntime) throws(LuaError) -> LuaRef {
+    let table = try runtime.chunk(chunk)
     defer { runtime.vm.release(table) }
     guard let function = runtime.vm.field(table, name) else {
-      throw LuaError(kind: .runtime, message: "loading.\(name) is missing")
+      throw LuaError(kind: .runtime, message: "\(chunk).\(name) is missing")
     }
     return function
   }
@@ -182,16 +183,18 @@ package final class LoadedScript {
   private static func callLoading(
     _ name: String, _ runtime: ScriptRuntime, _ arguments: (inout LuaPack) -> Void
   ) throws(LuaError) -> LuaRef {
-    let function = try loading(name, runtime)
+    let function = try function(name, of: "loading", runtime)
     defer { runtime.vm.release(function) }
     return try runtime.vm.callNowRef(function, arguments)
   }
 
   private static func arguments(
-    _ runtime: ScriptRuntime, _ table: LuaRef, _ given: [String: LuaValue], _ source: ScriptSource
+    _ runtime: ScriptRuntime, _ table: LuaRef, _ declaration: ScriptDeclaration, _ given: [String: LuaValue],
+    _ source: ScriptSource
   ) throws(ScriptError) -> LuaRef {
     let values = LuaTable(fields: given.keys.sorted().map { LuaField(key: LuaValue($0), value: given[$0]!) })
     do {
+      if declaration.arguments.isEmpty, given.isEmpty { return try runtime.vm.newTable() }
       return try callLoading("arguments", runtime) { pack in
         pack.ref(table)
         pack.value(.table(values))

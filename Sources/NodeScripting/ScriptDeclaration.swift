@@ -45,6 +45,14 @@ public struct ScriptDeclaration: Sendable {
   /// Every mistake found; empty: it can run.
   public private(set) var problems: [ScriptProblem] = []
 
+  init(name: String?, version: Int64?, hooks: [String], codec: Codec, calls: [String]) {
+    self.name = name
+    self.version = version
+    self.hooks = hooks
+    self.codec = codec
+    self.calls = calls
+  }
+
   /// - Parameter examined: what `loading.examine` made of the script's table.
   init(_ examined: LuaRef, in runtime: ScriptRuntime, _ source: ScriptSource) throws(ScriptError) {
     func plain(_ name: String) throws(LuaError) -> LuaTable {

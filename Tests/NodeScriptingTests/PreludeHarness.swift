@@ -44,7 +44,7 @@ struct PreludeHarness {
       ("text", PackageResources.text_lua),
       ("json_marks", PackageResources.json_marks_lua), ("json_decode", PackageResources.json_decode_lua),
       ("json_encode", PackageResources.json_encode_lua), ("json", PackageResources.json_lua),
-      ("codec_type", PackageResources.codec_type_lua), ("codec_base", PackageResources.codec_base_lua),
+      ("codec_base", PackageResources.codec_base_lua),
       ("codec_pieces", PackageResources.codec_pieces_lua), ("codec_native", PackageResources.codec_native_lua),
       ("codec_composed", PackageResources.codec_composed_lua), ("codec_format", PackageResources.codec_format_lua),
       ("codec_records", PackageResources.codec_records_lua), ("codec_union", PackageResources.codec_union_lua),
@@ -57,7 +57,7 @@ struct PreludeHarness {
   /// The natives these chunks use, as far as they use them.
   private static let host = #"""
     local units = { B = 1, KiB = 1024, MiB = 1048576 }
-    local host = { lib = {}, text = {} }
+    local host = { lib = {}, text = {}, codec = { __name = "codec", __plain = false } }
     function host.text.size(value, what)
       local count, unit
       if type(value) == "string" then count, unit = value:match("^(%d+)(%a+)$") end

@@ -76,25 +76,40 @@ package final class ScriptHooks {
 
   package func start(_ node: LocalNode, completion: @escaping (Result<Void, NodeError>) -> Void) {
     let handle = nodeHandle
-    let start: LuaRef
+    let start: LuaRef?
     do throws(ScriptError) { start = try script.startFunction() } catch {
       return completion(.failure(NodeError(code: error.code == .budget ? .budget : .script, message: "\(error)", cause: error)))
     }
+    guard let start else {
+      forgetLoading()
+      return completion(.success(()))
+    }
     runtime.run(
-      start, .initialise, arguments: { $0.ref(handle) },
+      start, .initialise,
+      arguments: { [script] pack in
+        pack.ref(handle)
+        pack.ref(script.arguments)
+      },
       completion: { [self] _, outcome in
         runtime.vm.release(start)
         switch outcome {
         case .finished:
-          // Once this run is over too: what loading the script took is garbage then, and of an idle node nothing else would
-          // ever free it.
-          runtime.scheduler.defer { [runtime] in runtime.trim() }
+          forgetLoading()
           completion(.success(()))
         case .failed(let error):
           count(error)
           completion(.failure(NodeError(code: error.code == .budget ? .budget : .script, message: "\(error)", cause: error)))
         }
       })
+  }
+
+  /// Once the run under way is over too, what loading the script took is garbage, and of an idle node nothing else would ever
+  /// free it.
+  private func forgetLoading() {
+    runtime.scheduler.defer { [runtime] in
+      runtime.forgetPassingChunks()
+      runtime.trim()
+    }
   }
 
   package func handshake(_ connection: Connection, completion: @escaping (Result<Void, NodeError>) -> Void) {

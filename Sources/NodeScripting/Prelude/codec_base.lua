@@ -13,7 +13,7 @@ local text = host.lib.text
 local error, type, getmetatable, setmetatable, tostring = error, type, getmetatable, setmetatable, tostring
 local format = string.format
 
-local Codec = host.lib.codec_type.meta
+local Codec = host.codec
 
 local M = { default_max = 1 << 20 }
 

@@ -4,7 +4,7 @@
 -- codec is the table of `moonpeer.codec`, to which a script may have added names.
 local host = ...
 local lib = host.lib
-local error, find, pairs, rawset, next = error, string.find, pairs, rawset, next
+local error, find, pairs, rawget, rawset, next = error, string.find, pairs, rawget, rawset, next
 local gmatch, tostring = string.gmatch, tostring
 
 local homes = {
@@ -19,7 +19,9 @@ local M = {}
 
 local function load_all(codec)
   for home, names in pairs(homes) do
-    for name in gmatch(names, "%S+") do rawset(codec, name, lib[home][name]) end
+    for name in gmatch(names, "%S+") do
+      if rawget(codec, name) == nil then rawset(codec, name, lib[home][name]) end
+    end
   end
   return codec
 end

@@ -7,11 +7,6 @@ local ipairs, next, rawget, setmetatable = ipairs, next, rawget, setmetatable
 
 local M = {}
 
-local dispensable = {
-  "loading", "script", "script_timers", "args", "text", "text_words", "require", "codec_base", "codec_makers",
-  "codec_native", "node_handle", "forgetting",
-}
-
 -- Puts a stand-in back to what it was before its chunk ran; whoever holds it fills it again.
 local function empty(name)
   local standin = rawget(lib, name)
@@ -24,7 +19,8 @@ local function empty(name)
 end
 
 function M.forget()
-  for _, name in ipairs(dispensable) do empty(name) end
+  -- The native has their names, so that this chunk is not loaded where there is nothing to forget.
+  for _, name in ipairs { host.module.passing() } do empty(name) end
 end
 
 return M

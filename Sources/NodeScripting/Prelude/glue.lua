@@ -3,7 +3,7 @@
 local host = ...
 local lib = host.lib
 local text, new_error = lib.text, host.error.new
-local error, setmetatable, type = error, setmetatable, type
+local error, getmetatable, setmetatable, type = error, getmetatable, setmetatable, type
 
 local M = {}
 local script, node = host.script, host.handle
@@ -11,7 +11,7 @@ local bindings = setmetatable({}, { __mode = "k" }) -- codec → binding, made o
 local fallback
 
 local function set_codec(conn, codec)
-  if not lib.codec.is_codec(codec) then
+  if getmetatable(codec) ~= host.codec then
     error("codec: the function must return a codec from require \"moonpeer.codec\", got " .. text.got(codec), 0)
   end
   local binding = bindings[codec]

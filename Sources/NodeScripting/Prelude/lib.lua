@@ -3,8 +3,10 @@
 -- host.lib.<name>      a stand-in for the table of a shipped chunk: at the first look-up in it the chunk runs, and the
 --                      stand-in gets its fields and its metatable. `local text = host.lib.text` costs next to nothing.
 -- host.later(chunk, name)  a function that calls that one of the chunk: for what is kept long and hardly ever called.
--- host.error, host.require      those of the chunks of that name
--- host.<group>         natives; each is made when it is first looked up.
+-- host.error           the chunk of that name
+-- host.require         the global one
+-- host.codec           what makes a table a codec: its metatable
+-- host.<group>         natives; each, and its group, is made when it is first looked up.
 --
 -- Until it is filled, a stand-in or group holds its name at [1].
 --
@@ -12,6 +14,7 @@
 local host = ...
 local getmetatable, next, pairs = getmetatable, next, pairs
 local rawget, rawset, setmetatable, type = rawget, rawset, setmetatable, type
+local find = string.find
 local lib, chunk, native = host.lib, host.chunk, host.native
 host.chunk, host.native = nil, nil
 
@@ -57,11 +60,24 @@ function Natives.__index(group, name)
   return rawget(group, name)
 end
 
-for _, name in next, { "task", "time", "text", "log", "module", "conn", "node", "console" } do
-  host[name] = setmetatable({ name }, Natives)
+setmetatable(host, {
+  __index = function(_, name)
+    if name == "error" then return lib.error end
+    if not find(" task time text log module conn node console ", " " .. name .. " ", 1, true) then return nil end
+    local group = setmetatable({ name }, Natives)
+    host[name] = group
+    return group
+  end,
+})
+
+host.codec = { __name = "codec", __plain = false }
+
+-- What comes with Moonpeer is found at once; for files, and for what is wrong, require.lua.
+function host.require(name)
+  local module, key = host.module.shipped(name)
+  if module then return key and lib[key] or module end
+  return lib.require.require(name)
 end
-host.error = lib.error
-host.require = host.later("require", "require")
 
 return function(name)
   local standin = lib[name]

@@ -1,10 +1,11 @@
--- What Swift asks of a script from the end of its top level to the end of its init. Nothing in here outlives the start.
+-- What Swift asks of a script from the end of its top level to the end of its init, where it cannot see by itself that all is
+-- well (ScriptTable.swift), or where there are arguments or timers. Nothing in here outlives the start.
 --
--- It leaves host.script, what script.lua made of the script's table, and host.handle, the node's own handle. One per VM.
+-- host.script is then what script.lua made of the script's table, and host.handle the node's own handle. One per VM.
 local host = ...
 local lib = host.lib
 local text, script, args = lib.text, lib.script, lib.args
-local error, ipairs, next, pairs, setmetatable, type = error, ipairs, next, pairs, setmetatable, type
+local error, ipairs, next, type = error, ipairs, next, type
 
 local M = {}
 
@@ -29,22 +30,10 @@ function M.arguments(prepared, given)
   return values
 end
 
--- `given` is name, id and args.
-function M.make_node(given, prepared)
-  local parts = lib.node
-  local fields = parts.fields
-  for key, value in pairs(given) do fields[key] = value end
-  fields.state = {}
-  fields.args = given.args or {}
-  host.script, host.handle = prepared, setmetatable({}, parts.meta)
-  return host.handle
-end
-
-function M.start(handle)
+function M.start(handle, values)
   local prepared = host.script
-  if prepared.init then prepared.init(handle, handle.args) end
+  if prepared.init then prepared.init(handle, values) end
   if prepared.timers[1] then lib.node_time.start_timers(handle, prepared.timers) end
-  lib.forgetting.forget()
 end
 
 return M

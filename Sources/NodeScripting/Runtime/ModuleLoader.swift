@@ -32,7 +32,7 @@ struct ModuleLoader {
 
 /// `host.module`: reading the files; what a loaded module means is `modules.lua`'s.
 enum HostModule {
-  static let natives: [(String, LuaNative)] = [("load", load), ("shipped", shipped)]
+  static let natives: [(String, LuaNative)] = [("load", load), ("shipped", shipped), ("passing", passing)]
 
   /// load(name) → the module's main chunk, its path
   private static let load: LuaNative = { state in
@@ -52,19 +52,34 @@ enum HostModule {
     }
   }
 
-  /// shipped(name) → the node's handle, true for another module that comes with Moonpeer, or nil
+  /// shipped(name) → the node's handle; true and its name for another module that comes with Moonpeer; or nil
   private static let shipped: LuaNative = { state in
     let call = LuaCall(state)
     let runtime = ScriptRuntime.of(call)
-    guard let name = call.string(1), name.hasPrefix("moonpeer.") else { return call.none() }
-    let known = runtime.shippedNames.map { "moonpeer.\($0)" }
-    guard known.contains(name) else {
+    guard var name = call.string(1) else { return call.none() }
+    if name.contains("/") { name = String(name.map { $0 == "/" ? "." : $0 }) }
+    guard name.hasPrefix("moonpeer.") else { return call.none() }
+    let chunk = String(name.dropFirst("moonpeer.".count))
+    guard runtime.isShipped(chunk) else {
+      let known = runtime.shippedNames.map { "moonpeer.\($0)" }
       return call.blame("load", "there is no module \"\(name)\"; the shipped ones are \(known.joined(separator: ", "))")
     }
-    guard name == "moonpeer.node" else { return call.returnTrue() }
+    guard chunk == "node" else {
+      return call.returns { pack in
+        pack.boolean(true)
+        pack.string(chunk)
+      }
+    }
     guard let hooks = runtime.hooks else {
       return call.blame("load", "moonpeer.node is there once the node starts; require it in init or a hook")
     }
     return call.returns { $0.ref(hooks.nodeHandle) }
+  }
+
+  /// passing() → the names of the chunks that are forgotten after the start
+  private static let passing: LuaNative = { state in
+    LuaCall(state).returns { pack in
+      for name in ShippedLua.passing.sorted() { pack.string(name) }
+    }
   }
 }

@@ -4,7 +4,9 @@ package import LuaHost
 /// What is in a fresh VM: the natives as `host`, the shipped Lua that is always needed, `require`, `print`.
 extension ScriptRuntime {
   /// The chunks a script may `require` as `moonpeer.<name>`.
-  var shippedNames: [String] { (["codec", "json", "log", "node"] + extraModules).sorted() }
+  var shippedNames: [String] { (Self.modules + extraModules).sorted() }
+  func isShipped(_ name: String) -> Bool { Self.modules.contains(name) || extraModules.contains(name) }
+  private static let modules = ["codec", "json", "log", "node"]
 
   func install() throws(ScriptError) {
     do throws(LuaError) {
@@ -53,6 +55,7 @@ extension ScriptRuntime {
       throw LuaError(kind: .runtime, message: "there is no shipped chunk \"\(name)\"")
     }
     defer { vm.release(function) }
+    if ShippedLua.passing.contains(name) { hasPassingChunks = true }
     let host = host
     return try vm.callNowRef(function) { $0.ref(host) }
   }
@@ -82,10 +85,7 @@ extension ScriptRuntime {
     if bytes.starts(with: Array("#!".utf8)) {
       bytes.replaceSubrange(0..<2, with: Array("--".utf8))
     }
-    let result = bytes.withUnsafeBytes { buffer in
-      Result { () throws(LuaError) in try vm.load(buffer, chunkName: chunkName) }
-    }
-    return try result.get()
+    return try CompiledScripts.load(bytes, chunkName: chunkName, in: vm)
   }
 }
 

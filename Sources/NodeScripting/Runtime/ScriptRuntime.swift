@@ -30,6 +30,8 @@ package final class ScriptRuntime {
   var library = LuaRef.none
   var extraChunks: [String: [UInt8]] = [:]
   var extraModules: [String] = []
+  /// One of ``ShippedLua/passing`` has been loaded since they were forgotten last.
+  var hasPassingChunks = false
   var timers = TimerTable()
   // The unchecked ones are touched with every run, on the loop only: checks of exclusive access would cost more.
   @exclusivity(unchecked) var tasks: [Int64: ScriptTask] = [:]
@@ -100,6 +102,18 @@ package final class ScriptRuntime {
     if task.id != 0 { tasks[task.id] = nil }
     task.reset()
     if idle.count < Self.idleLimit, !isStopped { idle.append(task) }
+  }
+
+  /// Lets go of the shipped chunks that a start needs and nothing keeps state in; the next look-up loads them again.
+  func forgetPassingChunks() {
+    guard !isStopped, hasPassingChunks else { return }
+    hasPassingChunks = false
+    // Where there is no memory for it they stay.
+    guard let forgetting = try? chunk("forgetting") else { return }
+    defer { vm.release(forgetting) }
+    guard let forget = vm.field(forgetting, "forget") else { return }
+    _ = try? vm.callNow(forget)
+    vm.release(forget)
   }
 
   /// Gives back what is not in use: idle coroutines, garbage.

@@ -19,6 +19,12 @@ enum ShippedLua {
     return try vm.load(compiled: made, chunkName: chunkName)
   }
 
+  /// What a node lets go of once it has started: chunks that keep no state; see `forgetting.lua`.
+  static let passing: Set = [
+    "loading", "script", "script_timers", "args", "text", "text_words", "require", "codec_base", "codec_makers",
+    "codec_native", "node_handle",
+  ]
+
   private static let sources: [String: [UInt8]] = [
     "args": PackageResources.args_lua,
     "codec": PackageResources.codec_lua,
@@ -29,7 +35,6 @@ enum ShippedLua {
     "codec_native": PackageResources.codec_native_lua,
     "codec_pieces": PackageResources.codec_pieces_lua,
     "codec_records": PackageResources.codec_records_lua,
-    "codec_type": PackageResources.codec_type_lua,
     "codec_union": PackageResources.codec_union_lua,
     "conn": PackageResources.conn_lua,
     "console": PackageResources.console_lua,
