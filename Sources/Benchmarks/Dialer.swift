@@ -6,18 +6,40 @@ final class DialerProcess {
   static let frame = 4096
   private let process = Process()
   private let input = Pipe()
+  private let count: Int
+  private let before: Int
+  private var pace = DialPace()
 
-  /// - Parameter bytes: what each connection sends, in frames of ``frame`` bytes behind 4-byte lengths; 0: nothing.
-  init(port: UInt16, count: Int, bytes: Int = 0) throws {
+  /// - Parameters:
+  ///   - before: how many connections the node has already.
+  ///   - bytes: what each connection sends, in frames of ``frame`` bytes behind 4-byte lengths; 0: nothing.
+  init(port: UInt16, count: Int, before: Int = 0, bytes: Int = 0) throws {
+    self.count = count
+    self.before = before
+    // A process that gave up is found by its status, not by this one's end.
+    signal(SIGPIPE, SIG_IGN)
     process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
     process.arguments = ["dial", "\(port)", "\(count)", "\(bytes)"]
     process.standardInput = input
     try process.run()
   }
 
-  /// Raises where it gave up: nobody need wait for its connections then.
-  func check() throws {
-    if !process.isRunning { throw BenchError("the dialing process ended with status \(process.terminationStatus)") }
+  /// Waits until the node has all connections, and lets the dials go on as it takes them in.
+  ///
+  /// - Parameter connected: asks the node how many it has.
+  func all(_ connected: () async throws -> Int) async throws {
+    try await until("\(count) connections") {
+      // It gave up: nobody need wait for its connections.
+      if !process.isRunning { throw BenchError("the dialing process ended with status \(process.terminationStatus)") }
+      let taken = try await connected() - before
+      try tell(taken)
+      return taken == count
+    }
+  }
+
+  private func tell(_ taken: Int) throws {
+    guard pace.isNews(taken) else { return }
+    try withUnsafeBytes(of: Int64(taken)) { try input.fileHandleForWriting.write(contentsOf: $0) }
   }
 
   func end() {
@@ -37,7 +59,9 @@ struct Dialer: ParsableCommand {
     _ = Machine.raiseDescriptorLimit()
     var frame = withUnsafeBytes(of: UInt32(DialerProcess.frame).bigEndian) { Array($0) }
     frame += [UInt8](repeating: 0x78, count: DialerProcess.frame)
+    var taken = 0
     for index in 0..<count {
+      while !DialPace.mayDial(after: index, taken: taken) { taken = try nextWord() }
       let descriptor = try dial(index)
       var left = bytes
       while left > 0 {
@@ -48,8 +72,16 @@ struct Dialer: ParsableCommand {
     _ = FileHandle.standardInput.readDataToEndOfFile()
   }
 
-  /// A blocking connect waits for the kernel's handshake, which paces the dials. Over 28,000 ports of one address do not
-  /// exist, so the connections come from several loopback addresses.
+  /// How many connections the node has taken, as this is told by the process that started it.
+  private func nextWord() throws -> Int {
+    guard let word = try FileHandle.standardInput.read(upToCount: 8), word.count == 8 else {
+      throw BenchError("nobody waits for the connections any more")
+    }
+    return Int(word.withUnsafeBytes { $0.loadUnaligned(as: Int64.self) })
+  }
+
+  /// A blocking connect waits for the kernel's handshake. Over 28,000 ports of one address do not exist, so the
+  /// connections come from several loopback addresses.
   private func dial(_ index: Int) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { throw BenchError("socket: \(String(cString: strerror(errno)))") }

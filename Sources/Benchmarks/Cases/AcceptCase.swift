@@ -20,10 +20,7 @@ enum AcceptCase {
     try await until("the first connection") { await server.node.counts.connected > 0 }
     let start = Machine.seconds
     let first = await server.node.counts.connected
-    try await until("every connection") {
-      try dialer.check()
-      return await server.node.counts.connected == count
-    }
+    try await dialer.all { await server.node.counts.connected }
     return Measurement(value: Double(count - first) / (Machine.seconds - start), checked: count)
   }
 }

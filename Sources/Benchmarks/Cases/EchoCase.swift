@@ -73,9 +73,21 @@ enum EchoCase {
     }
     """
 
+  /// Where the server and the clients live: of two loops each has one, so that both are equally busy.
+  private static func sides(_ parameters: Parameters) -> (server: Nodes, clients: Nodes) {
+    guard parameters.loops > 1 else {
+      let nodes = Nodes(parameters)
+      return (nodes, nodes)
+    }
+    var (one, others) = (parameters, parameters)
+    one.loops = 1
+    others.loops -= 1
+    return (Nodes(one), Nodes(others))
+  }
+
   static func lua(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(parameters)
-    let server = try await nodes.lua(server, ioLoops: parameters.ioLoops ?? 0)
+    let (servers, nodes) = sides(parameters)
+    let server = try await servers.lua(server, ioLoops: parameters.ioLoops ?? 0)
     let words: [LuaValue] = [LuaValue("\(await server.node.address!)"), .integer(Int64(parameters.size))]
     let clients = try await begin(client, parameters, nodes, words)
     let first = try await sum(clients, "turns")
@@ -129,8 +141,8 @@ enum EchoCase {
   }
 
   static func swift(_ parameters: Parameters) async throws -> Measurement {
-    let nodes = Nodes(parameters)
-    let server = try await nodes.swift(EchoServer())
+    let (servers, nodes) = sides(parameters)
+    let server = try await servers.swift(EchoServer())
     let pinger = EchoClient(size: parameters.size)
     let address = await server.address!
     var clients: [Node] = []

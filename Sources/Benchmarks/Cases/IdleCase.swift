@@ -50,12 +50,9 @@ enum IdleCase {
 
     let count = fitting(parameters.connections / parameters.divisor)
     let streamed = parameters.size > 100_000 ? parameters.size : 0
-    let dialer = try DialerProcess(port: port, count: count, bytes: streamed)
+    let dialer = try DialerProcess(port: port, count: count, before: 100, bytes: streamed)
     defer { dialer.end() }
-    try await until("every connection") {
-      try dialer.check()
-      return await server.node.counts.connected == count + 100
-    }
+    try await dialer.all { await server.node.counts.connected }
     let expected = Int64(count * (streamed / DialerProcess.frame))
     try await until("every message") { try await server.call("messages").first?.int == expected }
     let value = Double(Machine.memory - before) / Double(count)

@@ -81,14 +81,11 @@ enum ScaleCase {
   ) async throws -> Step {
     _ = try await server.call("messages")
     let memory = Machine.memory
-    let dialer = try DialerProcess(port: port, count: count)
+    let dialer = try DialerProcess(port: port, count: count, before: before)
     dialers.append(dialer)
     try await until("the first of \(count) connections") { await server.node.counts.connected > before }
     let (first, start, cpu) = (await server.node.counts.connected, Machine.seconds, Machine.cpuSeconds)
-    try await until("\(count) connections") {
-      try dialer.check()
-      return await server.node.counts.connected == before + count
-    }
+    try await dialer.all { await server.node.counts.connected }
     let share = Double(count) / Double(max(1, before + count - first))
     let (elapsed, used) = ((Machine.seconds - start) * share, (Machine.cpuSeconds - cpu) * share)
     _ = try await server.call("messages")
