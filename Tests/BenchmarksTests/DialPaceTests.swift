@@ -2,8 +2,7 @@ import Testing
 
 @testable import Benchmarks
 
-@Suite("The pace of dials")
-struct DialPaceTests {
+@Suite struct `The pace of dials` {
   @Test(arguments: [1, 7, 100, 1000, 5000])
   func `dials stay within the window of what was let in, and come to their end`(step: Int) {
     var pace = DialPace()
