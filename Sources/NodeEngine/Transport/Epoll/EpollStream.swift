@@ -17,7 +17,7 @@ final class EpollStream: EpollSource, ByteStream {
   @exclusivity(unchecked) private var mayRead = false
   /// The peer has closed its side: a read that comes back short is not the last.
   @exclusivity(unchecked) private var hasHungUp = false
-  /// The end was read.
+  /// The end was read, or will not be: the socket has failed.
   @exclusivity(unchecked) private var hasEnded = false
   /// Closed, but still taking what the peer sends.
   @exclusivity(unchecked) var isDiscarding = false
@@ -132,6 +132,9 @@ final class EpollStream: EpollSource, ByteStream {
     rest = UnwrittenBytes(UnsafeRawBufferPointer(rebasing: bytes[max(0, count)...]))
     guard count < 0, error != EAGAIN else { return }
     if error == EINTR { return loop.append(.action { [self] in writeRest() }) }
+    // The kernel tells an error once: a read would find an end next, and not the reset that it was.
+    hasEnded = true
+    mayRead = false
     // Later: the caller is in the middle of its own work.
     loop.append(.action { [self] in fail(error, "send", .write) })
   }
