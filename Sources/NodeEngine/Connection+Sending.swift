@@ -163,7 +163,7 @@ extension Connection {
       } else if isStreamAlive {
         // Only what the kernel did not take at once needs a clock.
         lastWriteProgressAt = node.scheduler.now
-        if writeTimer == nil { armWriteTimer(after: node.configuration.writeTimeout) }
+        if writeTimer == nil { armWriteTimer(left: node.configuration.writeTimeout) }
       }
     }
   }
@@ -174,7 +174,7 @@ extension Connection {
     if outgoing.isLarge { node.trimLater(self) }
     relayed.write(taking: &outgoing)
     lastWriteProgressAt = node.scheduler.now
-    if writeTimer == nil { armWriteTimer(after: node.configuration.writeTimeout) }
+    if writeTimer == nil { armWriteTimer(left: node.configuration.writeTimeout) }
   }
 
   /// Waits for room in the queue: `true` when there is some, `false` when the connection is over. First come,
@@ -226,7 +226,9 @@ extension Connection {
 
   // The write time-out: no progress of the queue's head for so long.
 
-  private func armWriteTimer(after delay: Duration) {
+  private func armWriteTimer(left: Duration) {
+    // Progress is seen when it is looked for, so a single look at the end would let a peer have twice the time.
+    let delay = min(left, node.configuration.writeTimeout / 4)
     writeTimer = node.scheduler.schedule(after: delay) { [self] in
       writeTimer = nil
       guard inFlight > 0, isStreamAlive else { return }
@@ -238,7 +240,7 @@ extension Connection {
       }
       let limit = node.configuration.writeTimeout
       let left = limit - (now - lastWriteProgressAt)
-      guard left <= .zero else { return armWriteTimer(after: left) }
+      guard left <= .zero else { return armWriteTimer(left: left) }
       node.heuristics.writeTimeouts += 1
       abort(DisconnectReason(.writeTimeout, message: "the peer took nothing for \(limit)"))
     }
