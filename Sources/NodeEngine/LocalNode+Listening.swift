@@ -70,7 +70,9 @@ extension LocalNode: ListenerDelegate {
     let address = stream.remoteAddress
     if let refusal = admission.reserve(address, side: .responder) {
       noteRejected(refusal)
-      logger.info("rejected a connection: \(explain(refusal))", metadata: ["peer": "\(address)"])
+      // As many as peers like: the counters have them all.
+      let level: Logger.Level = isLogDue(&lastRejectionLog) ? .info : .debug
+      logger.log(level: level, "rejected a connection: \(explain(refusal))", metadata: ["peer": "\(address)"])
       stream.abort()
       updateAcceptRoom()
       return

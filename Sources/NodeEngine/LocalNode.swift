@@ -48,7 +48,10 @@ public final class LocalNode {
   var phase = Phase.created {
     didSet {
       whileRunning = phase == .created || phase == .stopped ? nil : actor
-      if phase == .stopped { stopTrimming() }
+      guard phase == .stopped else { return }
+      stopTrimming()
+      crowdTimer?.cancel()
+      crowdTimer = nil
     }
   }
   @exclusivity(unchecked) var admission: Admission
@@ -60,6 +63,8 @@ public final class LocalNode {
   @exclusivity(unchecked) var dials: [UInt64: DialToken] = [:]
   /// Accepted connections that are not set up yet because their sockets are not.
   @exclusivity(unchecked) var entering = 0
+  /// Runs while the budget of set-ups is used up.
+  @exclusivity(unchecked) var crowdTimer: (any ScheduledTimer)?
   @exclusivity(unchecked) var lastID: UInt64 = 0
   @exclusivity(unchecked) var ended = TrafficStatistics()
   @exclusivity(unchecked) var shutdownWaiters: [() -> Void] = []
@@ -73,6 +78,7 @@ public final class LocalNode {
   @exclusivity(unchecked) private var droppedSinceLog = 0
   @exclusivity(unchecked) private var lastDropLog: MonotonicTime?
   @exclusivity(unchecked) var lastAcceptErrorLog: MonotonicTime?
+  @exclusivity(unchecked) var lastRejectionLog: MonotonicTime?
   private let createdAt: Double
 
   init(name: String, id: UInt64, configuration: NodeConfiguration, environment: NodeEnvironment) throws(NodeError) {
@@ -180,6 +186,7 @@ public final class LocalNode {
   func updateAcceptRoom() {
     // Asked anew for each: one that lets a connection in comes back here and leaves less for the next.
     for listener in listeners { listener.setRoom(acceptRoom) }
+    noteCrowding()
   }
 
   private var acceptRoom: Int {

@@ -65,6 +65,7 @@ final class MemoryListener: Listener {
 
   /// A replay's nodes are few: there is always room.
   func setRoom(_ count: Int) {}
+  var hasWaiting: Bool { false }
 
   func close(completion: @escaping () -> Void) {
     transport.listeners[address] = nil

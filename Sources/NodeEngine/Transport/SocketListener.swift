@@ -36,9 +36,11 @@ final class SocketListener: Listener {
     }
   }
 
+  var hasWaiting: Bool { gate.isHolding }
+
   func setRoom(_ count: Int) {
     guard let channel else { return }
-    if count > 0 { try? channel.syncOptions?.setOption(.maxMessagesPerRead, value: UInt(min(count, 16))) }
+    try? channel.syncOptions?.setOption(.maxMessagesPerRead, value: UInt(max(1, min(count, 16))))
     gate.setRoom(count)
   }
 
@@ -87,7 +89,8 @@ final class SocketListener: Listener {
 /// Stands in the listening channel and lets connections in only while there is room.
 ///
 /// A read that was asked for cannot be called off, so a connection may arrive when the room is gone again. It is held
-/// here, not yet registered with the loop: its bytes stay in the kernel, as those of the connections behind it do.
+/// here, not yet registered with the loop: its bytes stay in the kernel, as those of the connections behind it do. One is
+/// asked for without room too, which is how it is known that somebody waits.
 final class AcceptGate: ChannelInboundHandler {
   typealias InboundIn = any Channel
   typealias InboundOut = any Channel
@@ -98,6 +101,7 @@ final class AcceptGate: ChannelInboundHandler {
   private var isLettingIn = false
   private var isPausing = false
   private var held: Deque<NIOAny> = []
+  var isHolding: Bool { !held.isEmpty }
 
   func handlerAdded(context: ChannelHandlerContext) { self.context = context }
   func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
@@ -109,7 +113,7 @@ final class AcceptGate: ChannelInboundHandler {
   }
 
   private func ask() {
-    guard room > 0, held.isEmpty, !isAsking, !isPausing, let context, context.channel.isActive else { return }
+    guard held.isEmpty, !isAsking, !isPausing, let context, context.channel.isActive else { return }
     isAsking = true
     context.read()
   }

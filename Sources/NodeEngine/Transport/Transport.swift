@@ -57,6 +57,8 @@ public protocol Listener: AnyObject {
   var address: PeerAddress { get }
   /// How many streams may be accepted now; 0 leaves the surplus in the kernel's queue.
   func setRoom(_ count: Int)
+  /// Whether somebody waits to be accepted.
+  var hasWaiting: Bool { get }
   /// No more streams; completes when the port is free.
   func close(completion: @escaping () -> Void)
 }

@@ -85,6 +85,8 @@ final class EpollListener: EpollSource, Listener {
     if count > 0, mayAccept { loop.goOn(self) }
   }
 
+  var hasWaiting: Bool { mayAccept && SystemSocket.isReadable(descriptor) }
+
   override func ready(_ events: UInt32) {
     mayAccept = true
     accept()

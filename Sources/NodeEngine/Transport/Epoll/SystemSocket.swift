@@ -37,6 +37,12 @@ enum SystemSocket {
     return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &value, &size) == 0 ? value : errno
   }
 
+  /// Whether a read, or an accept, would find something now.
+  static func isReadable(_ descriptor: Int32) -> Bool {
+    var question = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    return poll(&question, 1, 0) > 0
+  }
+
   /// The next close sends a reset. Fails on a Unix socket, which has none: its peer sees the end.
   static func resetOnClose(_ descriptor: Int32) {
     var value = linger(l_onoff: 1, l_linger: 0)
