@@ -1,6 +1,6 @@
 # The same commands for people and CI. `make` alone lists them.
 
-.PHONY: help demo test build format lint bench instructions accept-instructions api for-building for-testing for-counting swift
+.PHONY: help demo test build format lint bench instructions accept-instructions hostile api for-building for-testing for-counting swift
 
 help:
 	@echo "make demo     installs what is missing, builds in release, runs ten players of telephone on real sockets"
@@ -11,6 +11,7 @@ help:
 	@echo "make bench    measures in release, and writes the table of docs/PERFORMANCE.md"
 	@echo "make instructions         counts the instructions of a message in release; fails where they have grown"
 	@echo "make accept-instructions  takes what it counts now as what is expected"
+	@echo "make hostile  attacks a node in release: ATTACKERS=1000 SECONDS=20 SEED=1 BACKEND=epoll"
 	@echo "make api      writes what is generated from the declaration of the Lua API"
 
 demo: for-building
@@ -51,6 +52,16 @@ instructions: for-counting
 accept-instructions: for-counting
 	swift build -c release --product moonpeer-bench
 	"$$(swift build -c release --show-bin-path)/moonpeer-bench" instructions Tests/instructions.txt --accept
+
+# The short form is a test, Tests/ScriptTests/HostilePeerTests.swift.
+ATTACKERS ?= 1000
+SECONDS ?= 20
+SEED ?= 1
+BACKEND ?= epoll
+
+hostile: for-testing
+	swift build -c release --product moonpeer
+	python3 Tests/Hostile/hostile.py measure "$$(swift build -c release --show-bin-path)/moonpeer" $(BACKEND) $(SEED) $(ATTACKERS) $(SECONDS)
 
 api: for-building
 	swift run APIReference

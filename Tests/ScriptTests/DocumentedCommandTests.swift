@@ -58,9 +58,7 @@ import Testing
   }
 
   private static func help(_ words: [String]) async throws -> Tool.Output {
-    // Built beside these tests, wherever that is.
-    let own = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
-    let binary = own.deletingLastPathComponent().appending(path: "moonpeer").path(percentEncoded: false)
+    let binary = Repository.binary
     try #require(FileManager.default.isExecutableFile(atPath: binary), "\(binary) is missing: swift build makes it")
     return try await Tool(path: binary).run((words.isEmpty ? [] : ["help"]) + (words.isEmpty ? ["--help"] : words), seconds: 30)
   }

@@ -7,6 +7,10 @@ enum Repository {
 
   static func path(_ relative: String) -> String { root.appending(path: relative).path(percentEncoded: false) }
 
+  /// The program as it was built beside these tests, wherever that is.
+  static let binary = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
+    .appending(path: "moonpeer").path(percentEncoded: false)
+
   static func text(_ relative: String) throws -> String { try String(contentsOfFile: path(relative), encoding: .utf8) }
 
   static func exists(_ relative: String) -> Bool { FileManager.default.fileExists(atPath: path(relative)) }
