@@ -4,7 +4,6 @@ local codec, json = require "moonpeer.codec", require "moonpeer.json"
 local connects, ends = 0, {}
 
 local function report(node)
-  collectgarbage()
   local counts, noticed = node:counts(), {}
   for name, value in pairs(node:heuristics()) do noticed[name] = value end
   return json.encode {

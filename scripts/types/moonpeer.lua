@@ -319,7 +319,7 @@ function moonpeerNode:metric(name, options) end
 ---@field rejected_shutdown integer Inbound connections rejected because the node was shutting down.
 ---@field accept_errors integer Errors of the listening socket (no descriptors left, say).
 ---@field handshake_failures integer Handshakes that failed, on either side.
----@field handshake_timeouts integer Handshakes that ran over handshake_timeout, or over a quarter of it while others waited for their place.
+---@field handshake_timeouts integer Handshakes that ran over handshake_timeout, or over a quarter of it while others waited.
 ---@field idle_timeouts integer Connections closed after idle_timeout without a message.
 ---@field write_timeouts integer Connections closed because the peer did not read for write_timeout.
 ---@field decode_errors integer Connections closed because their bytes were no message.
