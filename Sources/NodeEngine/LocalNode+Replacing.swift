@@ -35,6 +35,8 @@ extension Connection {
   package func hand(to framing: Framing?, dispatching: Bool) {
     self.framing = framing
     dispatchesMessages = dispatching
+    // Whoever was to go on reading one day may be gone.
+    isReadingPaused = false
     inbound.startOver()
   }
 

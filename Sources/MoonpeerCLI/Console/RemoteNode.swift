@@ -67,6 +67,9 @@ final class RemoteNode: RollingNode {
       state = .rolledBack
       let message = answer["error"]?["message"]?.text ?? ""
       return .rolledBack(String(message.trimmingPrefix("\(name) was rolled back: ")))
+    case "kept"?:
+      let message = answer["error"]?["message"]?.text ?? ""
+      return .kept(String(message.trimmingPrefix("\(name) failed and stays as it is: ")))
     default:
       // Ctrl-C ends the waiting, nothing else.
       if answer["error"]?["kind"]?.text == "shutdown" { state = .stopped }

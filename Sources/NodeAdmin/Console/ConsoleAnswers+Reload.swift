@@ -32,6 +32,7 @@ extension ConsoleAnswers {
       switch outcome {
       case .passed: return ["kind": "done", "text": .string("\(node.name): the code in force is trusted")]
       case .rolledBack(let why): throw ConsoleProblem("rolled_back", "\(node.name) was rolled back: \(why)")
+      case .kept(let why): throw ConsoleProblem("kept", "\(node.name) failed and stays as it is: \(why)")
       case .stopped: throw ConsoleProblem("shutdown", "the node \(node.name) has stopped")
       }
     }

@@ -91,6 +91,12 @@ package final class ConnectionScript {
     hooks.connectionCount += 1
   }
 
+  /// What the handshake said, where the handle does not come with it.
+  func setPeer(_ peer: String?) {
+    guard let peer else { return }
+    try? runtime.vm.setField(handle, "peer") { $0.string(peer) }
+  }
+
   /// Another generation has the connection now: the handle here answers as for one that is closed.
   func detach() {
     endTrace("the code was replaced")
@@ -156,16 +162,29 @@ package final class ConnectionScript {
     endRuns(because: .closed(address), sticky: true)
     object.setPointer(nil)
     isAttached = false
-    let vm = runtime.vm
     // A decoder that ends its own connection must not go on looking at its bytes.
-    vm.clearView()
-    vm.release(object.ref)
-    vm.release(handle)
-    if let loop { vm.release(loop) }
-    decoder = nil
+    runtime.vm.clearView()
+    release()
     connection.owner = nil
     hooks.connectionCount -= 1
     hooks.onForgotten?()
+  }
+
+  /// A side that will never have the connection, or not again, while its VM lives on.
+  func discard() {
+    guard !isAttached, !isForgotten else { return }
+    isForgotten = true
+    object.setPointer(nil)
+    release()
+  }
+
+  private func release() {
+    let vm = runtime.vm
+    vm.release(object.ref)
+    vm.release(handle)
+    if let loop { vm.release(loop) }
+    loop = nil
+    decoder = nil
   }
 
   /// Starts `on_disconnect` if it has not started.

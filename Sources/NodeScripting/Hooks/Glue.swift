@@ -5,7 +5,6 @@ struct Glue {
   let makeHandle: LuaRef
   let prepare: LuaRef
   let handshake: LuaRef
-  let adopt: LuaRef
   let call: LuaRef
   let evaluate: LuaRef
   let held: LuaRef
@@ -16,7 +15,7 @@ struct Glue {
 extension Glue {
   /// Calling any of them raises.
   static let none = Glue(
-    makeHandle: .none, prepare: .none, handshake: .none, adopt: .none, call: .none, evaluate: .none, held: .none,
+    makeHandle: .none, prepare: .none, handshake: .none, call: .none, evaluate: .none, held: .none,
     drain: .none, closed: .none)
 
   /// - Throws: where there is no memory for the chunk.
@@ -26,7 +25,7 @@ extension Glue {
     func function(_ name: String) -> LuaRef { runtime.vm.field(table, name) ?? .none }
     self.init(
       makeHandle: function("make_handle"), prepare: function("prepare"), handshake: function("handshake"),
-      adopt: function("adopt"), call: function("call"), evaluate: function("evaluate"), held: function("held"),
+      call: function("call"), evaluate: function("evaluate"), held: function("held"),
       drain: function("drain"), closed: function("closed"))
   }
 }

@@ -10,7 +10,8 @@ extension HostNode {
   /// metric(name, kind, help?, labels, buckets?) → its number, or nil, problem
   private static let metric: LuaNative = { state in
     let call = LuaCall(state)
-    guard let hooks = hooks(call) else { return noNode(call) }
+    // Also in `restore`, which takes the place of `init`: to find a metric changes nothing, and one that is new is empty.
+    guard let hooks = looking(call) else { return noNode(call) }
     guard let name = call.string(1), let kind = call.string(2).flatMap(MetricKind.init(rawValue:)) else {
       return call.raise("usage", "node:metric: a name and a kind are expected")
     }

@@ -17,7 +17,7 @@ enum HostNode {
   }
 
   /// As ``hooks(_:)``, for what only looks: also in code that is to take the node over.
-  private static func looking(_ call: LuaCall) -> ScriptHooks? {
+  static func looking(_ call: LuaCall) -> ScriptHooks? {
     ScriptRuntime.of(call).hooks
   }
 

@@ -1,4 +1,4 @@
--- What a node lets go of once it has started. Only chunks that keep no state: the next look-up loads them again.
+-- What a node lets go of once it has started, or moved. Only chunks that keep no state: the next look-up loads them again.
 --
 -- forget()
 local host = ...

@@ -38,8 +38,7 @@ function M.prepare(conn)
 end
 
 -- For a connection that was live before this code was: its codec, without its handshake.
-function M.adopt(conn, peer)
-  if peer then conn.peer = peer end
+function M.adopt(conn)
   if type(script.codec) == "function" then set_codec(conn, script.codec(node, conn)) else M.prepare(conn) end
 end
 

@@ -147,7 +147,14 @@ function M.stash_of(conn)
   return list
 end
 
+-- In place of those that are there: code that comes back has had its own from before it left.
 function M.adopt_stash(conn, list)
+  local box = boxes[conn]
+  if box then
+    -- The engine has forgotten what it was told.
+    box.stash, box.first, box.stashed, box.has_requests = {}, 1, 0, nil
+    update(box)
+  end
   for i = 1, #list do push(box_of(conn), list[i]) end
 end
 

@@ -3,15 +3,19 @@
 --
 -- save(handles) → moved                    the old side: everything, as plain data
 -- save_connections(handles) → moved        without the node's state: connections that come later
+-- save_messages(handles) → moved           only the messages that nobody has asked for
 -- remaining() → name → seconds             of the timers the script declares
 -- restore(moved, handles)                  the new side: the node's and the connections' state, in place
--- undo()                                   takes that back
--- bind(i)                                  then, for each connection: its codec, and messages that nobody had asked for
+-- undo(handles, moved?)                    takes that back, but for the messages
+-- bind(i) → count                          then, for each connection: its codec, and messages that nobody had asked for; how
+--                                          many of these another codec's Lua has decoded
+-- keep(i)                                  the same, with the codec that it has
 -- start_timers(remaining)
+-- What is kept between these calls goes with this chunk, afterwards (`forgetting.lua`).
 --
--- moved: { tables = { { key, value, key, value … } … }, state, conns = { { state, peer, stash } … }, version }, where a value
--- is a string, a number, a boolean, or a reference: { n } a table, { n, "array" } one marked by json.array, { i, "conn" } the
--- i-th handle, { id, "gone", … } a handle of a connection that does not move, { 0, "node" }, { 0, "null" }.
+-- moved: { tables = { { key, value, key, value … } … }, state, conns = { { state, peer, stash, is_raw } … }, version }, where a
+-- value is a string, a number, a boolean, or a reference: { n } a table, { n, "array" } one marked by json.array, { i, "conn" }
+-- the i-th handle, { id, "gone", … } a handle of a connection that does not move, { 0, "node" }, { 0, "null" }.
 local host = ...
 local lib, script, node = host.lib, host.script, host.handle
 local error, getmetatable, ipairs, math_type, next = error, getmetatable, ipairs, math.type, next
@@ -105,15 +109,25 @@ local function encoder(own)
   end, finish
 end
 
+-- Whether a connection's messages are what came between two cuts, which is the same to any code.
+local function is_raw(conn)
+  local codec = conn[2] and conn[2].codec
+  return not (codec and (codec.decode or codec.decode_view))
+end
+
+local function save_stash(conn, encode, name)
+  local stash = lib.inbox.stash_of(conn)
+  return stash[1] ~= nil and encode(stash, { name = name .. ": a message that waits", kind = "conn" })
+end
+
 local function save_each(handles, encode)
   local conns, save = {}, script.save_connection
   for i, conn in ipairs(handles) do
     local name = format("conn %d (%s)", conn.id, conn.address)
     local data, at = conn.state, { name = name .. ": state", kind = "conn" }
     if save then data, at = save(conn), { name = name .. ": what save_connection gave", kind = "conn" } end
-    local stash = lib.inbox.stash_of(conn)
     conns[i] = { encode(data, at), encode(rawget(conn, "peer"), { name = name .. ": peer", kind = "conn" }),
-      stash[1] ~= nil and encode(stash, { name = name .. ": a message that waits", kind = "conn" }) }
+      save_stash(conn, encode, name), is_raw(conn) }
   end
   return conns
 end
@@ -136,6 +150,15 @@ end
 function M.save_connections(handles)
   local encode, finish = encoder(places(handles))
   local moved = { conns = save_each(handles, encode), version = script.version }
+  moved.tables = finish()
+  return moved
+end
+
+function M.save_messages(handles)
+  local encode, finish = encoder(places(handles))
+  local conns = {}
+  for i, conn in ipairs(handles) do conns[i] = { false, false, save_stash(conn, encode, "conn"), is_raw(conn) } end
+  local moved = { conns = conns }
   moved.tables = finish()
   return moved
 end
@@ -179,8 +202,12 @@ local function expect_table(value, what)
   return value
 end
 
-local stashes = setmetatable({}, { __mode = "k" })
+local stashes, raw = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 local bound, before
+
+local function expect_messages(conn, saved, decode)
+  stashes[conn], raw[conn] = decode(saved[3]) or nil, saved[4]
+end
 
 function M.restore(moved, handles)
   local decode = decoder(moved, handles)
@@ -197,7 +224,7 @@ function M.restore(moved, handles)
   bound = handles
   for i, conn in ipairs(handles) do
     local saved = moved.conns[i]
-    local data, peer, stash = decode(saved[1]), decode(saved[2]), decode(saved[3])
+    local data, peer = decode(saved[1]), decode(saved[2])
     rawset(conn, "peer", peer or nil)
     if script.restore_connection then
       local state = script.restore_connection(conn, data or nil, moved.version)
@@ -205,12 +232,12 @@ function M.restore(moved, handles)
     else
       conn.state = data or {}
     end
-    stashes[conn] = stash or nil
+    expect_messages(conn, saved, decode)
   end
 end
 
 -- Takes back what restore did, where it was not all.
-function M.undo()
+function M.undo(handles, moved)
   for key, value in next, before or {} do
     if key == "state" then
       node.state = value
@@ -219,20 +246,28 @@ function M.undo()
       rawset(key, "peer", value.peer)
     end
   end
-  before, bound = nil, nil
+  before, bound = nil, handles
+  local decode = moved and decoder(moved, handles)
+  for i, conn in ipairs(handles) do
+    stashes[conn], raw[conn] = nil, nil
+    if moved then expect_messages(conn, moved.conns[i], decode) end
+  end
+end
+
+function M.keep(i)
+  local conn = bound[i]
+  local stash = stashes[conn] or {}
+  lib.inbox.adopt_stash(conn, stash)
+  return raw[conn] and is_raw(conn) and 0 or #stash
 end
 
 function M.bind(i)
-  local conn = bound[i]
-  lib.glue.adopt(conn)
-  if stashes[conn] then lib.inbox.adopt_stash(conn, stashes[conn]) end
-  if i == #bound then before, bound = nil, nil end
+  lib.glue.adopt(bound[i])
+  return M.keep(i)
 end
 
 function M.start_timers(remaining)
-  before, bound = nil, nil
   if script.timers[1] then lib.node_time.start_timers(node, script.timers, remaining) end
-  lib.forgetting.forget()
 end
 
 return M

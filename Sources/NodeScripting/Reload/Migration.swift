@@ -10,7 +10,9 @@ struct Migration {
 
   let from: ScriptHooks
   let to: ScriptHooks
-  let pairs: [Pair]
+  private(set) var pairs: [Pair] = []
+  /// Messages that wait for a `conn:receive` and were decoded by another codec's Lua.
+  private(set) var foreignMessages = 0
 
   /// What comes out of the old code.
   enum Extent: String {
@@ -27,64 +29,96 @@ struct Migration {
     from: ScriptHooks, to: ScriptHooks, _ sides: [ConnectionScript], known: [ConnectionID: ConnectionScript] = [:],
     _ extent: Extent = .everything, _ step: (ReloadStep) throws(ScriptError) -> Void
   ) throws(ScriptError) -> Migration {
-    let pairs = try handles(to, sides, known, step)
-    try step(.save)
-    let moved = try from.reload(extent.rawValue) { pack in pack.list(pairs.map(\.old.handle)) }
-    try step(.restore)
-    _ = try to.reload("restore") { pack in
-      pack.value(moved.first ?? .nil)
-      pack.list(pairs.map(\.new.handle))
+    var migration = Migration(from: from, to: to)
+    do throws(ScriptError) {
+      try migration.makeHandles(sides, known, step)
+      try step(.save)
+      let moved = try from.reload(extent.rawValue) { $0.list(migration.pairs.map(\.old.handle)) }
+      try step(.restore)
+      _ = try to.reload("restore") { pack in
+        pack.value(moved.first ?? .nil)
+        pack.list(migration.pairs.map(\.new.handle))
+      }
+      for index in migration.pairs.indices {
+        try step(.bind)
+        try migration.bind(index)
+      }
+      return migration
+    } catch {
+      migration.discard(but: known)
+      throw error
     }
-    for (index, pair) in pairs.enumerated() {
-      try step(.bind)
-      to.runtime.staged = pair.new
-      defer { to.runtime.staged = nil }
-      _ = try to.reload("bind") { $0.integer(Int64(index + 1)) }
-      try check(pair.new.framing)
-    }
-    return Migration(from: from, to: to, pairs: pairs)
   }
 
-  /// Without anything of what the code that is left has done: the new code's state is what it was.
+  /// Without the state that the code that is left has: the new code's is what it was.
   static func withoutState(
     from: ScriptHooks, to: ScriptHooks, _ sides: [ConnectionScript], known: [ConnectionID: ConnectionScript]
   ) throws(ScriptError) -> Migration {
-    _ = try to.reload("undo") { _ in }
-    let pairs = try handles(to, sides, known) { _ in }
-    for pair in pairs where known[pair.new.connection.id] == nil {
-      to.runtime.staged = pair.new
-      defer { to.runtime.staged = nil }
-      let handle = pair.new.handle
-      let peer = pair.new.connection.peer
-      do throws(LuaError) {
-        _ = try to.runtime.vm.callNow(to.glue.adopt) { pack in
-          pack.ref(handle)
-          if let peer { pack.string(peer) }
-        }
-      } catch {
-        throw ScriptError(error, hook: "codec")
+    var migration = Migration(from: from, to: to)
+    do throws(ScriptError) {
+      try migration.makeHandles(sides, known) { _ in }
+      // Where not even those can come, they are lost with the code.
+      let messages = try? from.reload("save_messages") { $0.list(migration.pairs.map(\.old.handle)) }
+      _ = try to.reload("undo") { pack in
+        pack.list(migration.pairs.map(\.new.handle))
+        pack.value(messages?.first ?? .nil)
       }
-      try check(pair.new.framing)
+      for (index, pair) in migration.pairs.enumerated() {
+        guard known[pair.new.connection.id] == nil else {
+          try migration.bind(index, "keep")
+          continue
+        }
+        pair.new.setPeer(pair.new.connection.peer)
+        try migration.bind(index)
+      }
+      return migration
+    } catch {
+      migration.discard(but: known)
+      throw error
     }
-    return Migration(from: from, to: to, pairs: pairs)
   }
 
-  private static func handles(
-    _ to: ScriptHooks, _ sides: [ConnectionScript], _ known: [ConnectionID: ConnectionScript],
-    _ step: (ReloadStep) throws(ScriptError) -> Void
-  ) throws(ScriptError) -> [Pair] {
-    var pairs: [Pair] = []
+  private init(from: ScriptHooks, to: ScriptHooks) {
+    self.from = from
+    self.to = to
+  }
+
+  private mutating func makeHandles(
+    _ sides: [ConnectionScript], _ known: [ConnectionID: ConnectionScript], _ step: (ReloadStep) throws(ScriptError) -> Void
+  ) throws(ScriptError) {
     for old in sides {
       try step(.handle)
       let new =
         if let side = known[old.connection.id] { side } else { try ConnectionScript(staged: old.connection, hooks: to) }
       pairs.append((old, new))
     }
-    return pairs
+  }
+
+  /// The codec, made anew unless the side is to keep its own, and messages that wait.
+  private mutating func bind(_ index: Int, _ how: String = "bind") throws(ScriptError) {
+    let side = pairs[index].new
+    to.runtime.staged = side
+    defer { to.runtime.staged = nil }
+    let count = try to.reload(how) { $0.integer(Int64(index + 1)) }
+    foreignMessages += Int(count.first?.int ?? 0)
+    try Self.check(side.framing)
+  }
+
+  /// What was made for nothing is not to stay in a VM that lives on.
+  private func discard(but known: [ConnectionID: ConnectionScript]) {
+    for pair in pairs where known[pair.new.connection.id] == nil { pair.new.discard() }
   }
 
   private static func check(_ framing: Framing?) throws(ScriptError) {
     if let problem = framing?.problem { throw ScriptError(code: .reload, message: "codec: \(problem)") }
+  }
+
+  /// What the new code's author may want to know.
+  var warnings: [String] {
+    guard foreignMessages > 0 else { return [] }
+    return [
+      "messages that wait for conn:receive (\(foreignMessages)) were decoded by the code before, and the new code gets them as they are"
+    ]
   }
 
   /// The new code has the connections.
@@ -110,6 +144,14 @@ extension ScriptHooks {
     do { runtime.vm.release(try runtime.chunk("reload")) } catch { throw ScriptError(error, code: .reload) }
   }
 
+  /// Lets go of it, soon.
+  func doneMoving() {
+    runtime.scheduler.defer { [self] in
+      guard !runtime.isStopped, !runtime.vm.isRunning else { return }
+      runtime.forgetPassingChunks()
+    }
+  }
+
   /// Calls a function of `reload.lua`, which cannot wait.
   func reload(_ name: String, _ arguments: (inout LuaPack) -> Void) throws(ScriptError) -> [LuaValue] {
     do throws(LuaError) {
@@ -121,7 +163,7 @@ extension ScriptHooks {
       defer { runtime.vm.release(function) }
       return try runtime.vm.callNow(function, arguments)
     } catch {
-      throw ScriptError(error, code: .reload, hook: name == "bind" ? "codec" : name)
+      throw ScriptError(error, code: .reload, hook: name == "bind" || name == "keep" ? "codec" : name)
     }
   }
 }

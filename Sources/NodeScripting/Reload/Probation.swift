@@ -1,4 +1,5 @@
 import Logging
+import LuaHost
 import NodeCore
 import NodeEngine
 
@@ -47,7 +48,13 @@ final class Probation {
     noteFailure("a connection that was fine before ended with \(reason)")
   }
 
-  func forget(_ connection: Connection) { sides[connection.id] = nil }
+  func forget(_ connection: Connection) { sides.removeValue(forKey: connection.id)?.discard() }
+
+  /// The old code lives on, and these connections end with the new one.
+  func discardSides() {
+    for side in sides.values { side.discard() }
+    sides = [:]
+  }
 
   private func noteFailure(_ what: String) {
     guard !isOver else { return }
@@ -82,7 +89,7 @@ extension Generations {
   func beginProbation(of new: ScriptHooks, after old: ScriptHooks, _ sides: [ConnectionScript]) {
     let configuration = node.configuration
     lastOutcome = .passed
-    guard configuration.probation > .zero else { return }
+    guard configuration.probation > .zero else { return trimSoon() }
     probation = Probation(
       of: new, after: old, sides, configuration,
       onFailure: { [weak self] probation, why in
@@ -93,14 +100,24 @@ extension Generations {
       onPassed: { [weak self] in
         guard let self, probation === $0 else { return }
         endProbation()
+        trimSoon()
       })
   }
 
-  /// The code in force is trusted; the one before it is not needed any more.
-  func endProbation() {
+  /// The code in force is trusted, or stays although it is not; the one before it is not needed any more.
+  func endProbation(as outcome: ProbationOutcome = .passed) {
     guard let ending = probation else { return }
-    endProbation(.passed)
+    endProbation(outcome)
     retireIfDone(ending.old)
+  }
+
+  /// What loading the code took is garbage; of an idle node nothing else would ever free it. A large state is left to Lua's
+  /// own pace: to go through all of it at once would be a pause.
+  private func trimSoon() {
+    scheduler.defer { [self] in
+      guard !node.isEnding, current.runtime.vm.memoryUsed < 4 << 20, !current.runtime.vm.isRunning else { return }
+      current.runtime.trim()
+    }
   }
 
   func endProbation(_ outcome: ProbationOutcome) {

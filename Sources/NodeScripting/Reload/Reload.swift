@@ -82,7 +82,6 @@ final class Reload: CodeChange {
     let old = generations.current
     let everything = generations.node.everyConnection.compactMap { old.side(of: $0) }
     let sides = everything.filter { !old.keeps($0, from: next) }
-    let warnings = generations.warnings(for: next)
     let migration: Migration
     do throws(ScriptError) {
       try generations.checkRunning()
@@ -97,6 +96,7 @@ final class Reload: CodeChange {
       return fail(error, generations)
     }
     // From here on nothing can fail.
+    let warnings = generations.warnings(for: next)
     self.next = nil
     quiescence = nil
     generations.endProbation()
@@ -105,9 +105,10 @@ final class Reload: CodeChange {
     generations.node.heuristics.reloads += 1
     generations.beginProbation(of: next, after: old, migration.pairs.map(\.old))
     old.endRuns()
+    next.doneMoving()
     let report = ReloadReport(
       generation: next.number, version: next.script.declaration.version, staging: staging, quiescing: quiescing,
-      migration: generations.scheduler.now - began, warnings: warnings, moved: sides.count,
+      migration: generations.scheduler.now - began, warnings: warnings + migration.warnings, moved: sides.count,
       left: everything.count { !$0.connection.isStream } - sides.count)
     generations.log(report)
     migration.resume()
@@ -122,7 +123,10 @@ final class Reload: CodeChange {
       "reload failed, the code in force stays (generation \(generations.current.number)): \(error)", metadata: error.logMetadata)
     let next = next
     self.next = nil
-    if let next { generations.scheduler.defer { next.stopped() } }
+    if let next {
+      generations.current.doneMoving()
+      generations.scheduler.defer { next.stopped() }
+    }
     let quiescence = quiescence
     self.quiescence = nil
     quiescence?.release()
@@ -182,6 +186,7 @@ extension Generations {
     do throws(ScriptError) {
       let migration = try Migration.prepare(from: old, to: current, [side], .connections) { _ in }
       migration.commit()
+      current.doneMoving()
       // Reading begins once it is live.
       scheduler.defer { self.retireIfDone(old) }
     } catch {

@@ -40,6 +40,8 @@ public enum ProbationOutcome: Sendable, Equatable {
   case passed
   /// The old code is back, and why.
   case rolledBack(String)
+  /// It failed, but the old code cannot come back: the new one stays, and why.
+  case kept(String)
   /// The node stopped meanwhile.
   case stopped
 }

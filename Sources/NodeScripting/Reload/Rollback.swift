@@ -55,15 +55,18 @@ final class Rollback: CodeChange {
       // Not even handles can be made there: better the new code than none.
       generations.node.logger.error("the rollback failed, generation \(bad.number) stays in force: \(error)")
       quiescence.release()
-      generations.endProbation()
+      generations.endProbation(as: .kept("\(why); the rollback failed: \(error)"))
       return finish()
     }
     migration.commit()
     generations.swap(to: old)
+    startTimers()
+    probation.discardSides()
     generations.endProbation(.rolledBack(why))
     generations.node.heuristics.rolledBack += 1
     bad.endRuns()
     generations.node.logger.notice("rolled back: generation \(old.number), \(sides.count) connections moved")
+    old.doneMoving()
     migration.resume()
     generations.retireIfDone(bad)
     finish()
@@ -72,8 +75,9 @@ final class Rollback: CodeChange {
   private func move(_ sides: [ConnectionScript], _ generations: Generations) throws(ScriptError) -> Migration {
     let bad = probation.new
     let old = probation.old
-    let remaining = try? bad.reload("remaining") { _ in }
-    defer { _ = try? old.reload("start_timers") { $0.value(remaining?.first ?? .nil) } }
+    // What it may do in `restore` is what any code may that is to take over.
+    old.isStaged = true
+    defer { old.isStaged = false }
     do throws(ScriptError) {
       return try Migration.prepare(from: bad, to: old, sides, known: probation.sides) { step throws(ScriptError) in
         try generations.onStep?(step)
@@ -81,6 +85,15 @@ final class Rollback: CodeChange {
     } catch {
       generations.node.logger.warning("the state stays as it was before the reload, since it cannot come back: \(error)")
       return try Migration.withoutState(from: bad, to: old, sides, known: probation.sides)
+    }
+  }
+
+  private func startTimers() {
+    let remaining = try? probation.new.reload("remaining") { _ in }
+    do throws(ScriptError) {
+      _ = try probation.old.reload("start_timers") { $0.value(remaining?.first ?? .nil) }
+    } catch {
+      probation.old.node.logger.error("the timers of the code that is back do not run: \(error)")
     }
   }
 

@@ -72,7 +72,11 @@ public struct RollingReload: Sendable {
   /// To the end of their probation.
   private func watch(_ nodes: ArraySlice<some RollingNode>, _ outcome: inout Outcome) async {
     for node in nodes {
-      if case .rolledBack(let why) = await node.probation() { stop(node.name, why, &outcome) }
+      switch await node.probation() {
+      case .rolledBack(let why): stop(node.name, why, &outcome)
+      case .kept(let why): if outcome.problem == nil { outcome.problem = "\(node.name) failed and stays as it is: \(why)" }
+      case .passed, .stopped: break
+      }
     }
   }
 

@@ -19,10 +19,10 @@ enum ShippedLua {
     return try vm.load(compiled: made, chunkName: chunkName)
   }
 
-  /// What a node lets go of once it has started: chunks that keep no state; see `forgetting.lua`.
+  /// What a node lets go of once it has started, or moved: chunks that keep no state; see `forgetting.lua`.
   static let passing: Set = [
     "loading", "script", "script_timers", "args", "text", "text_words", "require", "codec_base", "codec_makers",
-    "codec_native", "node_handle",
+    "codec_native", "node_handle", "reload",
   ]
 
   private static let sources: [String: [UInt8]] = [

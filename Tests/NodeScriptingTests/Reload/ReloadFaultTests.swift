@@ -66,28 +66,6 @@ import Testing
     }
   }
 
-  @Test func `Code that was replaced is freed, and memory stays flat over many reloads`() async throws {
-    try await withNodes { nodes in
-      let node = try await nodes.start(answering("x", "config = { probation = 0 },"))
-      let peers = [try await LinePeer(node), try await LinePeer(node)]
-      let bound = node.generations
-      var sizes: [Int] = []
-      for round in 1...60 {
-        let old = Weak(node.hooks.value.runtime), vm = Weak(node.hooks.value.runtime.vm)
-        try await node.reload(text: answering("x", "config = { probation = 0 },"))
-        for peer in peers { #expect(try await peer.ask("a") == "a x") }
-        if round > 57 { try await eventually("the old VM is gone") { old.isGone && vm.isGone } }
-        sizes.append(
-          await onLoop(of: node) {
-            bound.value.current.runtime.vm.collect()
-            return bound.value.current.runtime.vm.memoryUsed
-          })
-      }
-      #expect(await node.generations().count == 1)
-      #expect(sizes[59] < sizes[4] + 2000, "the VM grew from \(sizes[4]) to \(sizes[59]) bytes")
-    }
-  }
-
   @Test func `Code that failed to take over is freed`() async throws {
     try await withNodes { nodes in
       let node = try await nodes.start(answering("old"))
