@@ -46,7 +46,9 @@ import Testing
     let people = try await host.moonpeer("reload", "--all", "--canary", "10%")
     #expect(people.status == 0, "\(people)")
     // The first is trusted before the second is asked.
-    let steps = ["one-1: generation 2, version 2", "one-1: the code in force is trusted", "one-2: generation 2", "one-3: generation 2"]
+    let steps = [
+      "one-1: generation 2, version 2", "one-1: the code in force is trusted", "one-2: generation 2", "one-3: generation 2",
+    ]
     var rest = people.output[...]
     for step in steps {
       let range = try #require(rest.firstRange(of: step), "\(people)")

@@ -150,7 +150,8 @@ import Testing
         func series(afterConnections count: UInt64) async throws -> Int {
           for _ in 0..<(count == 1 ? 1 : 19) {
             try await client.lua(
-              "local conn = assert(node:connect(...)) for i = 1, 32 do assert(conn:request('x')) end conn:disconnect()", server.at)
+              "local conn = assert(node:connect(...)) for i = 1, 32 do assert(conn:request('x')) end conn:disconnect()", server.at
+            )
           }
           try await eventually("their end") {
             await server.snapshot().node.disconnects.values.reduce(0, +) == count
