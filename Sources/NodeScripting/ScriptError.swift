@@ -38,6 +38,8 @@ public struct ScriptError: Error, Sendable, CustomStringConvertible {
   public var connection: UInt64?
   /// Lua's stack at the raise.
   public var traceback: String?
+  /// It is no fault of the script's code, but of what was typed into the console, or came of that.
+  package var isForeign = false
   /// The error value as plain data, where it is a table a script made.
   public var value: LuaValue?
 

@@ -53,7 +53,7 @@ extension ScriptHooks {
     // The task is used again once this run is over.
     var isOver = false
     // A reload does not wait for what somebody typed: it ends with the code it was typed into.
-    let task = runtime.run(function, RunPurpose("the console")) { pack in
+    let task = runtime.run(function, .console) { pack in
       pack.ref(chunk)
       pack.string(form)
     } completion: { [self] task, outcome in

@@ -156,7 +156,7 @@ extension ScriptHooks {
     } else {
       return
     }
-    onFailure?(error)
+    if !error.isForeign { onFailure?(error) }
   }
 }
 

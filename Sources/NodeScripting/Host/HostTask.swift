@@ -104,17 +104,19 @@ extension ScriptRuntime {
   private func timing(_ hook: MeasuredHook) -> (() -> Void)? { hooks?.node.timing(hook) }
 
   /// Runs what a timer is for.
-  func runTimer(_ function: LuaRef, _ purpose: RunPurpose, origin: ConnectionScript?) {
+  func run(_ timer: TimerTable.Entry, _ purpose: RunPurpose) {
     let task = takeTask(purpose)
-    task.origin = origin
+    task.origin = timer.origin
+    task.hasForeignOrigin = timer.isForeign
     task.timing = timing(.timer)
-    settle(task, vm.start(task.thread, function) { _ in })
+    settle(task, vm.start(task.thread, timer.function) { _ in })
   }
 
   /// Makes a task of a function and its arguments, to start at the end of this tick.
   func spawn(_ references: [LuaRef]) -> Int64 {
     let task = takeTask(.task)
     task.origin = currentOrigin
+    task.hasForeignOrigin = current?.isForeign ?? false
     let id = identify(task)
     let ticket = starts.add()
     // The wait stands for "not started yet": cancelling it before the start ends the task without a run.

@@ -44,10 +44,11 @@ enum HostTime {
     let id = runtime.timers.nextID()
     let scheduled = runtime.scheduler.schedule(after: delay) {
       guard let entry = runtime.timers.remove(id) else { return }
-      runtime.runTimer(entry.function, purpose, origin: entry.origin)
+      runtime.run(entry, purpose)
       runtime.vm.release(entry.function)
     }
-    runtime.timers.insert(scheduled, function: function, origin: origin, as: id)
+    let isForeign = runtime.current?.isForeign ?? false
+    runtime.timers.insert(.init(timer: scheduled, function: function, origin: origin, isForeign: isForeign), as: id)
     return call.returns { $0.integer(id) }
   }
 

@@ -3,11 +3,13 @@ import NodeEngine
 
 /// The timers a script has running, by the number it knows them by.
 struct TimerTable {
-  private struct Entry {
+  struct Entry {
     var timer: any ScheduledTimer
     var function: LuaRef
     /// Whose run made it; nil: nobody's.
     var origin: ConnectionScript?
+    /// Made by code that is not the script's own.
+    var isForeign: Bool
   }
 
   private var entries: [Int64: Entry] = [:]
@@ -20,14 +22,10 @@ struct TimerTable {
     return last
   }
 
-  mutating func insert(_ timer: any ScheduledTimer, function: LuaRef, origin: ConnectionScript?, as id: Int64) {
-    entries[id] = Entry(timer: timer, function: function, origin: origin)
-  }
+  mutating func insert(_ entry: Entry, as id: Int64) { entries[id] = entry }
 
   /// Takes a timer out, because it fired or was cancelled; nil if it is gone already.
-  mutating func remove(_ id: Int64) -> (timer: any ScheduledTimer, function: LuaRef, origin: ConnectionScript?)? {
-    entries.removeValue(forKey: id).map { ($0.timer, $0.function, $0.origin) }
-  }
+  mutating func remove(_ id: Int64) -> Entry? { entries.removeValue(forKey: id) }
 
   mutating func cancelAll() {
     _ = cancel { _ in true }

@@ -178,7 +178,7 @@ package final class ScriptRuntime {
   }
 
   func finish(_ task: ScriptTask, _ result: RunOutcome) {
-    let outcome = result.about(task.connection)
+    let outcome = result.about(task)
     parked[ObjectIdentifier(task)] = nil
     let completion = task.completion
     task.completion = nil

@@ -7,9 +7,12 @@ package struct RunPurpose: Sendable, Equatable {
   package var name: String
   /// A reload waits until the run is over, and is given up where that takes too long.
   package var holdsReload: Bool
-  package init(_ name: String, holdsReload: Bool = false) {
+  /// What runs is not the script's own: it was typed into the console.
+  package var isForeign: Bool
+  package init(_ name: String, holdsReload: Bool = false, isForeign: Bool = false) {
     self.name = name
     self.holdsReload = holdsReload
+    self.isForeign = isForeign
   }
 
   package static let script = RunPurpose("the script's top level")
@@ -22,6 +25,8 @@ package struct RunPurpose: Sendable, Equatable {
   package static let onShutdown = RunPurpose("on_shutdown")
   package static let task = RunPurpose("task")
   package static let timer = RunPurpose("timer")
+  package static let console = RunPurpose("the console", isForeign: true)
+  package static let evaluated = RunPurpose("evaluated code", holdsReload: true)
 }
 
 /// How a run ended. The task's thread still holds its results when the completion runs, and no longer after it.
@@ -29,10 +34,11 @@ package enum RunOutcome {
   case finished
   case failed(ScriptError)
 
-  /// An error names the connection whose run it ended.
-  func about(_ side: ConnectionScript?) -> RunOutcome {
-    guard let side, case .failed(var error) = self else { return self }
-    error.connection = side.connection.id.rawValue
+  /// An error names the connection whose run it ended, and whose code that was.
+  func about(_ task: ScriptTask) -> RunOutcome {
+    guard case .failed(var error) = self else { return self }
+    if let side = task.connection { error.connection = side.connection.id.rawValue }
+    error.isForeign = error.isForeign || task.isForeign
     return .failed(error)
   }
 }
@@ -49,6 +55,8 @@ package final class ScriptTask {
   @exclusivity(unchecked) package internal(set) var connection: ConnectionScript?
   /// The connection whose run started this one, or an earlier one in the line; nil: nobody's.
   @exclusivity(unchecked) var origin: ConnectionScript?
+  /// A foreign run started it, or an earlier one in the line.
+  @exclusivity(unchecked) var hasForeignOrigin = false
   /// What it is parked on; nil while it runs or when it has not started.
   @exclusivity(unchecked) var wait: ScriptWait?
   /// What its next wait raises.
@@ -66,6 +74,9 @@ package final class ScriptTask {
   /// The error value of a failed run, while its watchers are told.
   @exclusivity(unchecked) var failure: LuaRef?
 
+  /// What goes wrong in it is not the script's fault.
+  var isForeign: Bool { hasForeignOrigin || purpose.isForeign }
+
   init(thread: LuaThread) {
     self.thread = thread
     thread.owner = self
@@ -81,6 +92,7 @@ package final class ScriptTask {
     purpose = .task
     connection = nil
     origin = nil
+    hasForeignOrigin = false
     wait = nil
     cancellation = nil
     isEnding = false
