@@ -1,3 +1,4 @@
+#define _GNU_SOURCE  // POLLRDHUP
 #include "CEdit.h"
 
 #include <errno.h>
@@ -29,7 +30,7 @@ static int rest_of_character(int first) {
 static int next_character(FILE *stream) {
   (void)stream;
   for (;;) {
-    struct pollfd ends[3] = { { STDIN_FILENO, POLLIN, 0 }, { wake_end, POLLIN, 0 }, { watched_end, POLLIN, 0 } };
+    struct pollfd ends[3] = { { STDIN_FILENO, POLLIN, 0 }, { wake_end, POLLIN, 0 }, { watched_end, POLLRDHUP, 0 } };
     unsigned char byte;
     if (poll(ends, 3, -1) < 0) {
       if (errno == EINTR) continue;

@@ -3,6 +3,8 @@ import NodeEngine
 
 // Writing to a closed pipe is an error like any other here, not the end of the process.
 signal(SIGPIPE, SIG_IGN)
+// Ctrl-\\ is no crash that the runtime has to report on.
+signal(SIGQUIT, SIG_DFL)
 DescriptorLimit.raise()
 Output.reserveStandardDescriptors()
 await CommandLineRun(Array(CommandLine.arguments.dropFirst())).finish()

@@ -40,8 +40,12 @@ struct ConsoleCommand: ParsableCommand {
     var status = ExitStatus.success
     if !code.isEmpty {
       for line in code {
-        guard case .failed(let failure) = try session.ask(line) else { continue }
-        status = failure
+        switch try session.ask(line) {
+        case .fine, .unfinished: continue
+        case .quit: break
+        case .failed(let failure): status = failure
+        case .misspelt: status = .failed
+        }
         break
       }
     } else if isInteractive {
@@ -52,17 +56,35 @@ struct ConsoleCommand: ParsableCommand {
     if status != .success { throw ExitCode(status.rawValue) }
   }
 
-  /// To the end of the input; the first failure counts, and the lines after it are asked all the same.
+  /// To the end of the input; the first failure counts. What follows a mistake in the Lua itself is not run: it may be the
+  /// rest of it. Other failures are no reason to stop.
   private static func readLines(_ session: ConsoleSession) throws -> ExitStatus {
+    let lines = PipedLines(wake: session.wake, host: session.link.descriptor)
     var status = ExitStatus.success
-    while let line = readLine() {
-      switch try session.ask(line) {
+    var pending = ""
+    while true {
+      let text: String
+      var isLast = false
+      switch lines.next() {
+      case .line(let line): text = pending + line
+      case .end:
+        guard !pending.isEmpty else { return status }
+        text = pending
+        isLast = true
+      case .interrupted:
+        throw Wakeups.hasToEnd
+          ? CommandFailure(.terminated, "ended by SIGTERM") : CommandFailure(.interrupted, "interrupted")
+      case .hostGone: throw session.link.gone
+      }
+      pending = ""
+      switch try session.ask(text, mayGoOn: !isLast) {
       case .quit: return status
+      case .unfinished: pending = text + "\n"
+      case .misspelt: return .failed
       case .failed(let failure): if status == .success { status = failure }
-      case .fine, .unfinished: break
+      case .fine: break
       }
     }
-    return status
   }
 
   private static func seconds(_ text: String) throws(CommandFailure) -> Double {

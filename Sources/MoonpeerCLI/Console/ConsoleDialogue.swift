@@ -26,7 +26,7 @@ struct ConsoleDialogue {
       let prompt = pending.isEmpty ? "\(Printable.text(session.node ?? "moonpeer"))> " : "  ..> "
       switch editor.read(prompt, wake: session.wake, host: session.link.descriptor) {
       case .end: return
-      case .hostGone: throw CommandFailure(.network, "the host has gone (\(session.link.path))")
+      case .hostGone: throw session.link.gone
       case .interrupted:
         if Wakeups.hasToEnd { throw CommandFailure(.terminated, "ended by SIGTERM") }
         pending = ""
@@ -37,7 +37,7 @@ struct ConsoleDialogue {
         switch try session.ask(text, mayGoOn: !line.isEmpty) {
         case .quit: return
         case .unfinished: pending = text
-        case .fine, .failed: pending = ""
+        case .fine, .failed, .misspelt: pending = ""
         }
       }
     }

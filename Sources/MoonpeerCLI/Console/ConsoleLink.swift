@@ -52,6 +52,8 @@ final class ConsoleLink {
   /// Its number.
   var process: Int64 { greeting["process"]?.int ?? 0 }
 
+  var gone: CommandFailure { CommandFailure(.network, "the host has gone (\(path))") }
+
   private static func failure(_ path: String, _ number: Int32) -> CommandFailure {
     CommandFailure(.network, "no console at \(path): \(String(cString: strerror(number)))")
   }
@@ -64,7 +66,7 @@ final class ConsoleLink {
       if count > 0 {
         rest = rest.dropFirst(count)
       } else if errno != EINTR {
-        throw CommandFailure(.network, "the host has gone (\(path))")
+        throw gone
       }
     }
   }

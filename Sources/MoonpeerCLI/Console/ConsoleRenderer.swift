@@ -110,7 +110,8 @@ struct ConsoleRenderer {
     let version = result["version"].map { ", version \(text($0))" } ?? ""
     let milliseconds = (result["pause"]?.double ?? 0) * 1000
     var report = "\(text(result["node"])): generation \(text(result["generation"]))\(version); "
-    report += "\(text(result["moved"])) connections moved, \(text(result["left"])) left; "
+    report +=
+      "\(text(result["moved"])) \(result["moved"]?.int == 1 ? "connection" : "connections") moved, \(text(result["left"])) left; "
     report += "messages waited for \(milliseconds) ms\n"
     let warnings = result["warnings"]?.list.compactMap(\.text) ?? []
     return report + lines(warnings.map { "warning: " + $0 })

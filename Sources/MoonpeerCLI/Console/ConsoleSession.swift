@@ -13,6 +13,11 @@ final class ConsoleSession {
   /// Where Ctrl-C arrives.
   let wake: Int32
   private var last: Int64 = 0
+  /// Relative paths are the user's, not the host's.
+  private let folder = getcwd(nil, 0).map { path in
+    defer { free(path) }
+    return String(cString: path)
+  }
 
   init(_ link: ConsoleLink, node: String?, isForProgram: Bool, budget: Double?, wake: Int32) {
     self.link = link
@@ -27,6 +32,8 @@ final class ConsoleSession {
     case fine, quit
     /// What was typed is not a whole piece of Lua.
     case unfinished
+    /// It is no Lua at all.
+    case misspelt
     case failed(ExitStatus)
   }
 
@@ -55,7 +62,7 @@ final class ConsoleSession {
     var isCancelled = false
     while true {
       switch try link.next(wake: wake) {
-      case .closed: throw CommandFailure(.network, "the host has gone (\(link.path))")
+      case .closed: throw link.gone
       case .interrupted:
         if Wakeups.hasToEnd { throw CommandFailure(.terminated, "ended by SIGTERM") }
         // The second one leaves, whatever the host does.
@@ -81,6 +88,7 @@ final class ConsoleSession {
     }
     if let error {
       if !isForProgram { Output.error.tell(renderer.render(error: error)) }
+      if error["kind"]?.text == "syntax" { return .misspelt }
       return .failed(["usage", "unknown_node"].contains(error["kind"]?.text) ? .usage : .failed)
     }
     let result = answer["result"] ?? .null
@@ -106,6 +114,7 @@ final class ConsoleSession {
     if let node { fields["node"] = .string(node) }
     if isForProgram { fields["form"] = "data" }
     if let budget { fields["budget"] = .number(budget) }
+    if let folder { fields["folder"] = .string(folder) }
     let line = JSONValue.object(fields)
     guard line.line.utf8.count <= ConsoleProtocol.longestRequest else {
       throw CommandFailure(.usage, "a line of over \(ConsoleProtocol.longestRequest) bytes is too long for the console")

@@ -27,6 +27,7 @@ struct HostChoice {
   /// - Throws: status `network` where there is none.
   func all() throws(CommandFailure) -> [ConsoleLink] {
     let folder = ConsoleFolder.standard
+    if wish == "" { throw CommandFailure(.usage, "--host: a process's number or a socket's path is expected") }
     if let wish { return [try ConsoleLink(Int32(wish).map(folder.socket(of:)) ?? wish)] }
     // One may end while it is asked.
     let links = folder.hosts().compactMap { try? ConsoleLink($0.path) }

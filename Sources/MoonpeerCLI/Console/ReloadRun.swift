@@ -51,7 +51,8 @@ struct ReloadRun {
       if nodes.count > 1 { try Output.standard.write(ConsoleRenderer().render(["kind": "reloads", "nodes": entries])) }
       if let problem { Output.error.tell("moonpeer: " + Printable.lines(problem).joined(separator: "\n") + "\n") }
     }
-    return problem == nil ? .success : conversation.failure?.status ?? .failed
+    if problem == nil { return .success }
+    return conversation.failure?.status ?? (nodes.contains(where: \.lacksFile) ? .missingInput : .failed)
   }
 
   private func document(_ problem: String?) -> JSONValue {

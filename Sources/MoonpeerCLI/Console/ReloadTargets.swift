@@ -5,7 +5,7 @@ import NodeAdmin
 struct ReloadTargets {
   /// In the order they were named, or all there are.
   private(set) var nodes: [(link: ConsoleLink, name: String)] = []
-  /// An absolute path, since hosts have folders of their own; nil: each node's own file.
+  /// nil: each node's own file.
   private(set) var script: String?
 
   /// - Throws: status `usage` where a word is no node, or a node of several processes.
@@ -17,7 +17,7 @@ struct ReloadTargets {
     // A node's name wins: whoever means a file of that name can say ./NAME.
     if let last = words.last, all || words.count > 1, !known.contains(last), all || Self.isFile(last) {
       names.removeLast()
-      script = Self.absolute(last)
+      script = last
     }
     if all {
       guard names.isEmpty else {
@@ -44,11 +44,5 @@ struct ReloadTargets {
 
   private static func isFile(_ word: String) -> Bool {
     word.contains("/") || word.hasSuffix(".lua") || access(word, F_OK) == 0
-  }
-
-  private static func absolute(_ path: String) -> String {
-    guard !path.hasPrefix("/"), let folder = getcwd(nil, 0) else { return path }
-    defer { free(folder) }
-    return String(cString: folder) + "/" + path
   }
 }

@@ -19,6 +19,8 @@ final class RemoteNode: RollingNode {
   private let script: String?
   private let conversation: ReloadConversation
   private(set) var state = State.untouched
+  /// Where the script should be there is none that can be read.
+  private(set) var lacksFile = false
   /// What it said to the reload, where it went well.
   private(set) var report: JSONValue?
   private var rollbacksBefore: UInt64?
@@ -47,6 +49,7 @@ final class RemoteNode: RollingNode {
     if let error = answer["error"] {
       let isStopped = error["kind"]?.text == "shutdown"
       state = isStopped ? .stopped : .refused
+      lacksFile = error["kind"]?.text == "file"
       return isStopped ? .stopped : .failed(conversation.text(of: error))
     }
     state = .reloaded

@@ -27,7 +27,21 @@ final class Reloading: Sendable {
   ///
   /// - Parameter watch: is told of files that have come into play.
   func run(_ nodes: [ScriptedNode], watch: FileWatch?) async {
-    // The nodes of one script go together.
+    await follow(nodes, watch)
+    var failed: Set<String> = []
+    for await trigger in triggers {
+      // Anew each time: a node may have got its code from another file meanwhile.
+      for script in await Self.byScript(nodes) {
+        guard await concerns(trigger, script.nodes, hasFailed: failed.contains(script.path)) else { continue }
+        failed.remove(script.path)
+        if await !reload(script.path, script.nodes) { failed.insert(script.path) }
+      }
+      await follow(nodes, watch)
+    }
+  }
+
+  /// The nodes of one script go together.
+  private static func byScript(_ nodes: [ScriptedNode]) async -> [(path: String, nodes: [ScriptedNode])] {
     var scripts: [(path: String, nodes: [ScriptedNode])] = []
     for node in nodes {
       let path = await node.files().first ?? ""
@@ -37,16 +51,7 @@ final class Reloading: Sendable {
         scripts.append((path, [node]))
       }
     }
-    await follow(nodes, watch)
-    var failed: Set<String> = []
-    for await trigger in triggers {
-      for script in scripts {
-        guard await concerns(trigger, script.nodes, hasFailed: failed.contains(script.path)) else { continue }
-        failed.remove(script.path)
-        if await !reload(script.path, script.nodes) { failed.insert(script.path) }
-      }
-      await follow(nodes, watch)
-    }
+    return scripts
   }
 
   private func concerns(_ trigger: Trigger, _ nodes: [ScriptedNode], hasFailed: Bool) async -> Bool {
@@ -66,6 +71,8 @@ final class Reloading: Sendable {
     logger.notice("reloading \(path)")
     let outcome = await rolling.run(nodes)
     guard let problem = outcome.problem else {
+      // All have stopped by themselves.
+      guard !outcome.reloaded.isEmpty else { return true }
       logger.notice("reloaded \(path): \(outcome.reloaded.count) of \(nodes.count) nodes")
       return true
     }

@@ -119,8 +119,8 @@ struct RunCommand: AsyncParsableCommand {
           ServiceGroupConfiguration.ServiceConfiguration(
             service: fleet, successTerminationBehavior: .gracefullyShutdownGroup)
         ], logger: quiet))
-    try Interrupts.install { _ in
-      logger.notice("shutting down; Ctrl-C once more leaves at once")
+    try Interrupts.install { number in
+      logger.notice("shutting down; \(number == SIGINT ? "Ctrl-C once more" : "a second signal") leaves at once")
       Self.leave(after: limit)
       Task { await group.triggerGracefulShutdown() }
     }

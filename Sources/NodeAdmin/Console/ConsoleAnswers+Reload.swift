@@ -1,9 +1,9 @@
 import NodeScripting
 
 extension ConsoleAnswers {
-  func reload(_ target: inout ConsoleTarget) async throws(ConsoleProblem) -> JSONValue {
+  func reload(_ target: inout ConsoleTarget, _ request: ConsoleRequest) async throws(ConsoleProblem) -> JSONValue {
     let node = try target.node()
-    let path = target.take()
+    let path = target.take().map { path in request.folder.map { path.hasPrefix("/") ? path : "\($0)/\(path)" } ?? path }
     try target.end()
     do throws(ScriptError) {
       let report = try await node.reload(try path.map { path throws(ScriptError) in try .file(path) })
@@ -14,7 +14,7 @@ extension ConsoleAnswers {
         "warnings": .array(report.warnings.map { .string($0) }),
       ]
     } catch {
-      throw ConsoleProblem(error)
+      throw ConsoleProblem(error, kind: error.code == .file ? "file" : error.kind)
     }
   }
 

@@ -49,7 +49,7 @@ struct ConsoleAnswers: Sendable {
       guard await node.node.disconnect(connection.info.id) else { throw target.noConnection("\(connection.info.id)") }
       return ["kind": "done", "text": .string("disconnected \(connection.info.address)")]
     case .loglevel: return try logLevel(&target)
-    case .reload: return try await reload(&target)
+    case .reload: return try await reload(&target, request)
     case .probation: return try await probation(&target)
     case .use:
       let node = try target.node()
@@ -74,7 +74,7 @@ struct ConsoleAnswers: Sendable {
       let values = try await node.evaluateTyped(code, form: request.isForProgram ? "data" : "text", budget: budget)
       return ["kind": "values", "node": .string(node.name), "values": .array(values.map { JSONValue($0) })]
     } catch {
-      throw ConsoleProblem(error)
+      throw ConsoleProblem(error, kind: error.code == .load ? "syntax" : error.kind)
     }
   }
 
@@ -97,9 +97,7 @@ struct ConsoleAnswers: Sendable {
 }
 
 extension ConsoleProblem {
-  init(_ error: ScriptError) {
-    self.init(
-      error.code == .load ? "syntax" : error.kind, (error.location.map { "\($0): " } ?? "") + error.message,
-      traceback: error.traceback)
+  init(_ error: ScriptError, kind: String? = nil) {
+    self.init(kind ?? error.kind, (error.location.map { "\($0): " } ?? "") + error.message, traceback: error.traceback)
   }
 }

@@ -32,6 +32,8 @@ struct ConsoleRequest: Sendable {
   var isForProgram: Bool
   /// The longest that typed code may wait; nil: the default; 0: for ever.
   var budget: Double?
+  /// Where the client stands: what its relative paths begin at; nil: where the host does.
+  var folder: String?
 
   /// - Throws: what is wrong with the line.
   init(_ line: some Collection<UInt8>) throws(ConsoleProblem) {
@@ -40,9 +42,11 @@ struct ConsoleRequest: Sendable {
     }
     guard let id = value["id"]?.int else { throw ConsoleProblem("usage", "a request needs a number of its own: id") }
     self.id = id
+    try Self.check(value, id)
     node = value["node"]?.text
     isForProgram = value["form"]?.text == "data"
     budget = value["budget"]?.double
+    folder = value["folder"]?.text
     if let text = value["line"]?.text {
       question = .line(ConsoleLine(text))
     } else if let name = value["verb"]?.text {
@@ -58,6 +62,25 @@ struct ConsoleRequest: Sendable {
       question = .cancel(other)
     } else {
       throw ConsoleProblem("usage", "a request is one of line, verb, lua, complete and cancel", id: id)
+    }
+  }
+}
+
+extension ConsoleRequest {
+  /// Refuses what would be taken for something else: a field of a wrong kind must not count as absent.
+  private static func check(_ value: JSONValue, _ id: Int64) throws(ConsoleProblem) {
+    for name in ["line", "verb", "lua", "complete", "node", "folder"] where value[name].map({ $0.text == nil }) ?? false {
+      throw ConsoleProblem("usage", "\(name): a text is expected", id: id)
+    }
+    if let form = value["form"], !["data", "text"].contains(form.text) {
+      throw ConsoleProblem("usage", "form: \"text\" or \"data\" is expected", id: id)
+    }
+    if let budget = value["budget"], !(budget.double.map { $0 >= 0 } ?? false) {
+      throw ConsoleProblem("usage", "budget: seconds are expected, 0 or more", id: id)
+    }
+    guard let arguments = value["arguments"] else { return }
+    guard case .array(let words) = arguments, words.allSatisfy({ $0.text != nil }) else {
+      throw ConsoleProblem("usage", "arguments: a list of texts is expected", id: id)
     }
   }
 }

@@ -35,7 +35,7 @@ public final class ConsoleServer: Sendable {
         .childChannelInitializer { channel in
           PeerCredentials.of(channel).flatMapThrowing { peer in
             // The folder and the file keep others away; where those were changed, this does.
-            guard peer.user == geteuid() || peer.user == 0 else { throw ConsoleError(.permissions, "not the owner") }
+            guard peer.areWelcome else { throw ConsoleError(.permissions, "not the owner") }
             try channel.pipeline.syncOperations.addHandler(ConsoleClient(host, clients))
           }
         }
@@ -92,6 +92,9 @@ struct PeerCredentials: Sendable {
   var process: Int32 = 0
   var user: UInt32 = 0
   var group: UInt32 = 0
+
+  /// The process' own user, or root, who can do everything anyway.
+  var areWelcome: Bool { user == geteuid() || user == 0 }
 
   static func of(_ channel: any Channel) -> EventLoopFuture<PeerCredentials> {
     guard let options = channel as? any SocketOptionProvider else {

@@ -23,7 +23,7 @@ struct ConsoleTarget {
   func end() throws(ConsoleProblem) {
     guard let word = words.first else { return }
     // Perhaps a node that is misspelt.
-    let names = host.nodes().map(\.name)
+    let names = host.nodes().map(\.name).filter { $0 != word }
     throw ConsoleProblem(
       "usage", "\(verb): \"\(word)\" is too much here\(NearestName.hint(for: word, among: names))")
   }

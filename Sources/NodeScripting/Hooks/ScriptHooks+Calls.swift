@@ -34,7 +34,7 @@ extension ScriptHooks {
   ) {
     let chunk: LuaRef
     do throws(ScriptError) { chunk = try compile(code) } catch { return completion(.failure(error)) }
-    answer(glue.evaluate, RunPurpose("evaluated code", holdsReload: true)) { pack in
+    answer(glue.evaluate, .evaluated) { pack in
       pack.ref(chunk)
       for argument in arguments { pack.value(argument) }
     } _: { [self] result in
@@ -52,7 +52,24 @@ extension ScriptHooks {
       }
       return try runtime.vm.load(head + code + "\nend", chunkName: "=(code)")
     } catch {
-      throw ScriptError(error, code: .load)
+      throw ScriptError(mistake(in: code) ?? error, code: .load)
     }
+  }
+
+  /// What is wrong with the code by itself, without what stands around it here. Code that breaks off says `near <eof>`,
+  /// whichever of the two it would become.
+  private func mistake(in code: String) -> LuaError? {
+    func load(_ text: String) -> LuaError? {
+      do throws(LuaError) {
+        runtime.vm.release(try runtime.vm.load(text, chunkName: "=(code)"))
+        return nil
+      } catch {
+        // A string in quotes ends with its line: no other line makes it whole, and so it is said.
+        return error.message.hasSuffix("unfinished string near <eof>") ? load(text + "\n") : error
+      }
+    }
+    guard let statement = load(code) else { return nil }
+    if statement.message.hasSuffix("<eof>") { return statement }
+    return load("return " + code).flatMap { $0.message.hasSuffix("<eof>") ? $0 : nil } ?? statement
   }
 }

@@ -56,7 +56,17 @@ import Testing
       #expect(raised?["message"]?.text?.contains("oh no") == true)
       #expect(raised?["traceback"]?.text?.contains("stack traceback") == true)
       #expect(try await console.ask("for i = 1, 3 do")["error"]?["kind"] == "syntax")
-      #expect(try await console.ask("for i = 1, 3 do")["error"]?["message"]?.text?.hasSuffix("near <eof>") == true)
+      for code in ["for i = 1, 3 do", "x = {", "print(", "1 +", "f(a,", "if x", "function f()", "y = [[ab", "{ 1,\n2,"] {
+        let message = try await console.ask(code)["error"]?["message"]?.text
+        #expect(message?.hasSuffix("near <eof>") == true, "\(code): \(message ?? "")")
+      }
+      for code in ["end", "x = = 1", "1 2", "if x thn", ") + (", "'abc"] {
+        let error = try await console.ask("=" + code)["error"]
+        #expect(
+          error?["kind"] == "syntax" && error?["message"]?.text?.hasSuffix("<eof>") == false, "\(code): \(error?.line ?? "")")
+        // Nothing of what stands around it.
+        #expect(error?["message"]?.text?.hasPrefix("(code):1: ") == true, "\(error?.line ?? "")")
+      }
       #expect(try await console.ask("error({ kind = 'mine', message = 'own' })")["error"]?["kind"] == "mine")
     }
   }

@@ -1,9 +1,12 @@
 import Foundation
 import Glibc
 import LuaHost
-import NodeAdmin
+import NodeCore
+import NodeEngine
 import NodeScripting
 import Testing
+
+@testable import NodeAdmin
 
 @Suite(.timeLimit(.minutes(5))) struct `The console's socket` {
   private let quiet = "return {}"
@@ -20,6 +23,39 @@ import Testing
       #expect(ConsoleFolder(path: console.folder).hosts().map(\.process) == [getpid()])
       await console.server.close()
       #expect(!FileManager.default.fileExists(atPath: console.server.path))
+    }
+  }
+
+  @Test func `is closed to other users, even where its file and folder let them in`() async throws {
+    guard geteuid() == 0 else {
+      // Nobody else can be played without root.
+      #expect(PeerCredentials(process: 1, user: geteuid(), group: 0).areWelcome)
+      #expect(PeerCredentials(process: 1, user: 0, group: 0).areWelcome)
+      #expect(!PeerCredentials(process: 1, user: geteuid() + 1, group: getegid()).areWelcome)
+      return
+    }
+    try await TestConsole.with([("one", quiet)]) { console in
+      #expect(chmod(console.folder, 0o711) == 0 && chmod(console.server.path, 0o666) == 0)
+      for (user, greets) in [("65534", false), ("0", true)] {
+        let client = Process()
+        client.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        let code = """
+          import os, socket, sys
+          os.setgroups([]); os.setgid(int(sys.argv[1])); os.setuid(int(sys.argv[1]))
+          s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[2])
+          try: data = s.recv(1)
+          except ConnectionResetError: data = b""
+          print(len(data))
+          """
+        client.arguments = ["python3", "-c", code, user, console.server.path]
+        let output = Pipe()
+        client.standardOutput = output
+        try client.run()
+        try await eventually("the client's end") { !client.isRunning }
+        let said = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        #expect(said == (greets ? "1\n" : "0\n"), "user \(user): \(said), \(client.terminationStatus)")
+      }
+      #expect(try await console.ask("nodes")["ok"] == true)
     }
   }
 
@@ -99,6 +135,16 @@ import Testing
         #expect(answer?["ok"] == false, "\(line)")
         #expect(answer?["error"]?["kind"] == "usage", "\(line)")
       }
+      for fields in [
+        #""verb":"reload","arguments":"one""#, #""verb":"stats","arguments":[1]"#, #""line":"nodes","form":"xml""#,
+        #""lua":"1","budget":-1"#, #""lua":"1","budget":"x""#, #""lua":"1","node":5"#, #""line":["nodes"]"#,
+        #""line":"nodes","folder":1"#,
+      ] {
+        client.write("{\"id\":7,\(fields)}\n")
+        let answer = try await client.next()
+        #expect(answer?["id"] == 7 && answer?["error"]?["kind"] == "usage", "\(fields)")
+      }
+      #expect(await console.nodes[0].node.heuristics().failedReloads == 0)
       client.write("\n  \n")
       #expect(try await client.ask(["line": "nodes"])["ok"] == true)
       // It may be cut before all of it is written.

@@ -188,6 +188,8 @@ import Testing
       #expect(try await client.ask(["line": "loglevel loud"])["error"]?["kind"] == "usage")
       #expect(try await client.ask(["line": "use other"])["result"]?["node"] == "other")
       #expect(try await client.ask(["line": "use ohter"])["error"]?["message"]?.text?.contains("did you mean \"other\"") == true)
+      let surplus = try await client.ask(["line": "nodes other extra"])["error"]?["message"]
+      #expect(surplus == "nodes: \"other\" is too much here")
       #expect(try await client.ask(["line": "help"])["result"]?["verbs"]?.list.count == ConsoleVerb.allCases.count)
       #expect(try await client.ask(["line": "quit"])["result"]?["kind"] == "quit")
       // Their scripts are no files.
