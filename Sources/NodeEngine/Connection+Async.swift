@@ -6,35 +6,29 @@ extension Connection {
   ///
   /// - Throws: code `closed`, or `too_large` where the framing refuses the message.
   public nonisolated(nonsending) func send(_ message: [UInt8]) async throws(NodeError) {
-    while true {
-      switch message.withUnsafeBytes({ send($0) }) {
-      case .queued: return
-      case .closed: throw .closed(address)
-      case .refused(let why): throw NodeError(code: .tooLarge, message: why)
-      case .wait, .full:
-        let isOpen = await withCheckedContinuation { continuation in
-          _ = whenWritable { continuation.resume(returning: $0) }
-        }
-        guard isOpen else { throw .closed(address) }
-      }
-    }
+    try await settle(message.withUnsafeBytes { send($0) }, message, isFramed: true)
   }
 
   /// Queues raw bytes past the framing; waits as ``send(_:)`` does.
   ///
   /// - Throws: code `closed`.
   public nonisolated(nonsending) func write(_ bytes: [UInt8]) async throws(NodeError) {
-    while true {
-      switch bytes.withUnsafeBytes({ write($0) }) {
-      case .queued: return
-      case .closed: throw .closed(address)
-      case .refused(let why): throw NodeError(code: .tooLarge, message: why)
-      case .wait, .full:
-        let isOpen = await withCheckedContinuation { continuation in
-          _ = whenWritable { continuation.resume(returning: $0) }
-        }
-        guard isOpen else { throw .closed(address) }
+    try await settle(bytes.withUnsafeBytes { write($0) }, bytes, isFramed: false)
+  }
+
+  private nonisolated(nonsending) func settle(
+    _ first: SendOutcome, _ bytes: [UInt8], isFramed: Bool
+  ) async throws(NodeError) {
+    var outcome = first
+    if outcome == .wait {
+      outcome = await withCheckedContinuation { continuation in
+        _ = WaitingSend(self, bytes, isFramed: isFramed) { continuation.resume(returning: $0) }
       }
+    }
+    switch outcome {
+    case .queued: return
+    case .refused(let why): throw NodeError(code: .tooLarge, message: why)
+    case .closed, .wait, .full: throw .closed(address)
     }
   }
 

@@ -21,7 +21,7 @@ extension Connection {
     }
     let waiting = writers
     writers = []
-    for writer in waiting { writer.run(false) }
+    for writer in waiting { _ = writer.run(false) }
     if !isStreamAlive { wakeFlushers() }
   }
 

@@ -71,8 +71,9 @@ extension Connection {
 
   private func roomForSender() -> SendOutcome? {
     guard canSend else { return .closed }
-    // Those that wait go first.
-    if !writers.isEmpty && !isWakingWriters { return .wait }
+    // Those that wait go first. Whose turn it is has it for one message: the next one goes behind the others.
+    if !writers.isEmpty && !hasTurn { return .wait }
+    hasTurn = false
     if queued >= node.configuration.outboundHighWater {
       flushNow()
       guard isStreamAlive else { return .closed }
@@ -180,18 +181,29 @@ extension Connection {
   /// Waits for room in the queue: `true` when there is some, `false` when the connection is over. First come,
   /// first served; called once, later.
   public func whenWritable(_ run: @escaping (Bool) -> Void) -> WaitToken {
+    waitForTurn { isOpen in
+      run(isOpen)
+      return true
+    }
+  }
+
+  /// As ``whenWritable(_:)``; one that says false has not got what it waited for, and keeps its place.
+  func waitForTurn(_ run: @escaping (Bool) -> Bool) -> WaitToken {
     lastWaiter += 1
     let id = lastWaiter
     plainRoom = 0
     writers.append((id, run))
-    // Only this tick's share was used up: go on in the next one.
-    if inFlight == 0 || queued < node.configuration.outboundHighWater {
-      node.scheduler.defer { [self] in
-        flushNow()
-        wakeWriters()
-      }
-    }
+    wakeWritersLater()
     return WaitToken { [self] in writers.removeAll { $0.id == id } }
+  }
+
+  /// Where only this tick's share was used up: in the next one.
+  private func wakeWritersLater() {
+    guard inFlight == 0 || queued < node.configuration.outboundHighWater else { return }
+    node.scheduler.defer { [self] in
+      flushNow()
+      wakeWriters()
+    }
   }
 
   func wakeWriters() {
@@ -202,7 +214,13 @@ extension Connection {
     var count = writers.count
     while count > 0, queued < node.configuration.outboundHighWater || !canSend, let writer = writers.popFirst() {
       count -= 1
-      writer.run(canSend)
+      hasTurn = true
+      let isServed = writer.run(canSend)
+      hasTurn = false
+      guard !isServed else { continue }
+      plainRoom = 0
+      writers.prepend(writer)
+      return wakeWritersLater()
     }
   }
 

@@ -84,10 +84,12 @@ public final class Connection {
   @exclusivity(unchecked) var isTrimScheduled = false
   @exclusivity(unchecked) var queuedAtTrim: UInt64 = 0
   @exclusivity(unchecked) var writtenTotal: UInt64 = 0
-  @exclusivity(unchecked) var writers: Deque<(id: UInt64, run: (Bool) -> Void)> = []
+  @exclusivity(unchecked) var writers: Deque<(id: UInt64, run: (Bool) -> Bool)> = []
   @exclusivity(unchecked) var flushers: Deque<(id: UInt64, target: UInt64, run: (DisconnectReason?) -> Void)> = []
   @exclusivity(unchecked) var lastWaiter: UInt64 = 0
   @exclusivity(unchecked) var isWakingWriters = false
+  /// The one that waited longest is asked to send now.
+  @exclusivity(unchecked) var hasTurn = false
   @exclusivity(unchecked) var isWritingOut = false
   @exclusivity(unchecked) var wroteWhileWritingOut = false
   @exclusivity(unchecked) var messagesSent: UInt64 = 0

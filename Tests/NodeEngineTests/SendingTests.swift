@@ -1,9 +1,22 @@
 import NodeCore
+import Synchronization
 import Testing
 
 @testable import NodeEngine
 
 @Suite(.onEveryBackend) struct SendingTests {
+  /// Numbers messages when their sending begins; on the node's loop only.
+  private final class Numbers: @unchecked Sendable {
+    private var last = 0
+    nonisolated(nonsending) func send(_ count: Int, on connection: Connection) async {
+      for _ in 0..<count {
+        last += 1
+        let message = [UInt8(last >> 8), UInt8(last & 255)] + [UInt8](repeating: 0, count: 700)
+        try? await connection.send(message)
+      }
+    }
+  }
+
   @Test func `Messages and bytes are counted on both sides, and survive the disconnect`() async throws {
     let echo = Echo()
     let logic = Recorder()
@@ -62,6 +75,22 @@ import Testing
         for sender in 0..<8 as Range<UInt8> {
           #expect(logic.messages.filter { $0[0] == sender }.map { $0[1] } == Array(0..<100))
         }
+      }
+    }
+  }
+
+  @Test func `Who waits longest is served first, also before the next message of one who was just served`() async throws {
+    let logic = Recorder()
+    try await withNode(logic) { server in
+      try await withNode(Recorder(), { ($0.outboundHighWater, $0.outboundLowWater) = (4096, 1024) }) { node in
+        let info = try await node.dial(server)
+        let connection = await node.look { LoopBound($0.connection(id: info.id)!) }
+        let numbers = Numbers()
+        await withTaskGroup(of: Void.self) { group in
+          for _ in 0..<6 { group.addTask { await node.node.perform { _ in await numbers.send(100, on: connection.value) } } }
+        }
+        try await eventually("all are there") { logic.messages.count == 600 }
+        #expect(logic.messages.map { Int($0[0]) << 8 | Int($0[1]) } == Array(1...600))
       }
     }
   }

@@ -70,10 +70,23 @@ extension HostConn {
     case .refused(let why): return refused(call, name, why)
     case .wait, .full:
       // The string may be collected while its sender waits, so the waiting send keeps a copy.
-      let pending = PendingSend(side.connection, Array(bytes), isFramed: framed)
+      let copy = Array(bytes)
       return side.runtime.park(call, "conn:\(name)") { wait in
-        pending.start(wait)
-        return { pending.cancel() }
+        let waiting = WaitingSend(side.connection, copy, isFramed: framed) { answer(wait, $0, side.connection, framed: framed) }
+        return { waiting.cancel() }
+      }
+    }
+  }
+
+  private static func answer(_ wait: ScriptWait, _ outcome: SendOutcome, _ connection: Connection, framed: Bool) {
+    switch outcome {
+    case .queued: wait.resume { $0.boolean(true) }
+    case .refused(let why): wait.fail(ScriptError(code: .script, kind: "too_large", message: why))
+    case .closed, .wait, .full:
+      guard framed else { return wait.fail(.closed("\(connection.address)")) }
+      wait.resume { pack in
+        pack.nil()
+        pack.string("closed")
       }
     }
   }
@@ -102,64 +115,5 @@ extension HostConn {
 
   private static func refused(_ call: LuaCall, _ name: String, _ why: String) -> Int32 {
     call.blame("too_large", "conn:\(name): \(why)")
-  }
-}
-
-/// A send that waits for room. It tries again whenever there is some, behind those that waited before it.
-private final class PendingSend {
-  private let connection: Connection
-  private let bytes: [UInt8]
-  private let isFramed: Bool
-  private var token: WaitToken?
-  private var wait: ScriptWait?
-
-  init(_ connection: Connection, _ bytes: [UInt8], isFramed: Bool) {
-    self.connection = connection
-    self.bytes = bytes
-    self.isFramed = isFramed
-  }
-
-  func start(_ wait: ScriptWait) {
-    self.wait = wait
-    arm()
-  }
-
-  func cancel() {
-    token?.cancel()
-    token = nil
-    wait = nil
-  }
-
-  private func arm() {
-    token = connection.whenWritable { [self] isOpen in
-      token = nil
-      isOpen ? attempt() : close()
-    }
-  }
-
-  private func attempt() {
-    let outcome = bytes.withUnsafeBytes { isFramed ? connection.send($0) : connection.write($0) }
-    switch outcome {
-    case .queued: finish { $0.boolean(true) }
-    case .wait, .full: arm()
-    case .closed: close()
-    case .refused(let why): wait?.fail(ScriptError(code: .script, kind: "too_large", message: why))
-    }
-  }
-
-  private func close() {
-    guard isFramed else {
-      wait?.fail(.closed("\(connection.address)"))
-      return
-    }
-    finish { pack in
-      pack.nil()
-      pack.string("closed")
-    }
-  }
-
-  private func finish(_ values: @escaping (inout LuaPack) -> Void) {
-    wait?.resume(values)
-    wait = nil
   }
 }
