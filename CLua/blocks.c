@@ -13,6 +13,18 @@
 // The memory is one range of addresses, by which a block is known. Freed blocks stay there for later VMs; so that this is
 // never much, only the first SHARE bytes of a VM come from here.
 
+// A sanitizer sees only what goes through malloc: with one, everything does.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ONLY_MALLOC 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define ONLY_MALLOC 1
+#endif
+#endif
+#ifndef ONLY_MALLOC
+#define ONLY_MALLOC 0
+#endif
+
 enum { STEP = 8, SMALLEST = 16, LARGEST = 256, CLASSES = LARGEST / STEP + 1, SHARE = 256 << 10, KEPT = 8 << 10, SLAB = 16 << 10 };
 #define RANGE ((size_t)1 << 30)
 
@@ -127,7 +139,7 @@ void clua_free_block(void *at, size_t size) {
 
 // `used` is what the VM will have with it.
 void *clua_resize_block(void *at, size_t old_size, size_t size, size_t used) {
-  bool is_small = size <= LARGEST && used <= SHARE;
+  bool is_small = !ONLY_MALLOC && size <= LARGEST && used <= SHARE;
   bool was_small = at && is_from_range(at);
   if (!is_small && !was_small) return realloc(at, size);
   if (was_small && size <= LARGEST && class_of(size) == class_of(old_size)) return at;
