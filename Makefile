@@ -1,6 +1,6 @@
 # The same commands for people and CI. `make` alone lists them.
 
-.PHONY: help demo test build format lint bench instructions accept-instructions hostile api for-building for-testing for-counting swift
+.PHONY: help demo test build format lint bench chaos cycles sanitize instructions accept-instructions hostile api for-building for-testing for-counting swift
 
 help:
 	@echo "make demo     installs what is missing, builds in release, runs ten players of telephone on real sockets"
@@ -9,6 +9,9 @@ help:
 	@echo "make format   formats the Swift code"
 	@echo "make lint     checks the format of the Swift code, and the Lua code with luacheck"
 	@echo "make bench    measures in release, and writes the table of docs/PERFORMANCE.md"
+	@echo "make chaos    treats nodes badly for SECONDS (60) with the dice of SEED (any), and looks after every invariant"
+	@echo "make cycles   connects and disconnects COUNT (100000) times on each backend; descriptors and heap stay flat"
+	@echo "make sanitize runs the unit tests and the chaos test under the address and the thread sanitizer"
 	@echo "make instructions         counts the instructions of a message in release; fails where they have grown"
 	@echo "make accept-instructions  takes what it counts now as what is expected"
 	@echo "make hostile  attacks a node in release: ATTACKERS=1000 SECONDS=20 SEED=1 BACKEND=epoll"
@@ -44,6 +47,22 @@ bench: for-building
 	swift build -c release --product moonpeer-bench
 	"$$(swift build -c release --show-bin-path)/moonpeer-bench" --table docs/PERFORMANCE.md
 
+# Both run in release, which gets more done; `make test` has 20 s of the first and a short form of the second in debug.
+COUNT ?= 100000
+
+chaos: for-building
+	swift build -c release --product Chaos
+	"$$(swift build -c release --show-bin-path)/Chaos" --seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+cycles: for-building
+	swift build -c release --product Chaos
+	"$$(swift build -c release --show-bin-path)/Chaos" --cycles $(COUNT)
+
+# Each sanitizer has a build of its own, which takes its time.
+sanitize: for-testing
+	Tests/sanitize/run address
+	Tests/sanitize/run thread
+
 # Counted and not timed, so that a busy machine says the same. Not a test of `swift test`: it is release code that is counted.
 instructions: for-counting
 	swift build -c release --product moonpeer-bench
@@ -55,13 +74,11 @@ accept-instructions: for-counting
 
 # The short form is a test, Tests/ScriptTests/HostilePeerTests.swift.
 ATTACKERS ?= 1000
-SECONDS ?= 20
-SEED ?= 1
 BACKEND ?= epoll
 
 hostile: for-testing
 	swift build -c release --product moonpeer
-	python3 Tests/Hostile/hostile.py measure "$$(swift build -c release --show-bin-path)/moonpeer" $(BACKEND) $(SEED) $(ATTACKERS) $(SECONDS)
+	python3 Tests/Hostile/hostile.py measure "$$(swift build -c release --show-bin-path)/moonpeer" $(BACKEND) $(or $(SEED),1) $(ATTACKERS) $(or $(SECONDS),20)
 
 api: for-building
 	swift run APIReference

@@ -84,6 +84,16 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
+    // Treats nodes badly and looks after what they promise: `make chaos`.
+    .target(name: "CHeap", cSettings: [.treatAllWarnings(as: .error)]),
+    .executableTarget(
+      name: "Chaos",
+      dependencies: [
+        "CHeap", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, engine("NIOPosix"),
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
+
+    .testTarget(name: "ChaosTests", dependencies: ["Chaos", "TestSettings"], swiftSettings: strict),
     .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks"], swiftSettings: strict),
     .target(name: "TestSettings", path: "Tests/TestSettings"),
     .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings"], swiftSettings: strict),
