@@ -50,6 +50,7 @@ struct clua_vm {
   clua_pack raise_trace;        // taken where the error was raised that a run is about to end with
   char raise_place[160];
   clua_ref object_metatable, error_metatable;
+  const void *unfilled;         // the metatable of `math` while that is empty
   clua_bytes_view view;
   bool is_view_of_run;
 
@@ -118,6 +119,8 @@ void clua_open_coroutines(lua_State *L);
 lua_State *clua_resumed_by(lua_State *L);
 void clua_open_libraries(lua_State *L, bool trusted);
 void clua_open_bounded(lua_State *L);
+void clua_open_unfilled(lua_State *L);
+void clua_fill(lua_State *L, int index);
 int clua_answer_native(lua_State *L, int status, lua_KContext context);
 
 // blocks.c

@@ -29,6 +29,7 @@ static int checked_setmetatable(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   luaL_argexpected(L, type == LUA_TNIL || type == LUA_TTABLE, 2, "nil or table");
   lua_settop(L, 2);
+  clua_fill(L, 1);
   if (luaL_getmetafield(L, 1, "__metatable") != LUA_TNIL) return luaL_error(L, "cannot change a protected metatable");
   if (type == LUA_TTABLE) {
     lua_pushliteral(L, "__gc");
@@ -53,8 +54,8 @@ static int count_only(lua_State *L) {
 // spend its first tenth of a millisecond on: the functions are looked up once in a process.
 typedef struct { const char *name; lua_CFunction function; } kept;
 static kept base[] = {
-  { "assert", NULL }, { "error", NULL }, { "getmetatable", NULL }, { "ipairs", NULL }, { "next", NULL }, { "pairs", NULL },
-  { "pcall", NULL }, { "print", NULL }, { "rawequal", NULL }, { "rawget", NULL }, { "rawlen", NULL }, { "rawset", NULL },
+  { "assert", NULL }, { "error", NULL }, { "ipairs", NULL }, { "pairs", NULL },
+  { "pcall", NULL }, { "print", NULL }, { "rawequal", NULL }, { "rawlen", NULL }, { "rawset", NULL },
   { "select", NULL }, { "tonumber", NULL }, { "tostring", NULL }, { "type", NULL }, { "warn", NULL }, { "xpcall", NULL },
   { "load", NULL }, { NULL, NULL },
 };
@@ -123,8 +124,7 @@ void clua_open_libraries(lua_State *L, bool trusted) {
   open_base(L);
   luaopen_table(L);
   lua_setfield(L, -2, LUA_TABLIBNAME);
-  luaopen_math(L);
-  lua_setfield(L, -2, LUA_MATHLIBNAME);
+  clua_open_unfilled(L);
   luaopen_utf8(L);
   lua_setfield(L, -2, LUA_UTF8LIBNAME);
   lua_createtable(L, 0, sizeof os / sizeof *os - 1);

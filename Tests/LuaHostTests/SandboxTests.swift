@@ -72,6 +72,24 @@ struct SandboxTests {
     }
   }
 
+  /// `math` is empty until it is looked into, which nothing may show.
+  @Test(arguments: [
+    "return math.pi > 3 and math.nothing == nil", "local pi for k in pairs(math) do pi = pi or k == 'pi' end return pi",
+    "local pi for k in next, math do pi = pi or k == 'pi' end return pi", "return next(math) ~= nil",
+    "return rawget(math, 'floor')(1.5) == 1", "math.x = 1 return math.x == 1 and math.abs(-1) == 1",
+    "math.pi = 3 return math.pi == 3 and math.huge > 3", "rawset(math, 'pi', 3) return math.pi == 3 and math.huge > 3",
+    "return getmetatable(math) == nil and math.pi ~= nil", "setmetatable(math, nil) return math.pi ~= nil",
+    "setmetatable(math, { __index = function(_, k) return k end }) return math.zzz == 'zzz' and math.pi > 3",
+    "local m = math math = nil return m.max(1, 2) == 2 and next(m) ~= nil",
+    "math.randomseed(7) local a = math.random() math.randomseed(7) return a == math.random()",
+    "local e = {} return next(e) == nil and next(e, nil) == nil and getmetatable(e) == nil and rawget(e, 1) == nil",
+    "return not pcall(next) and not pcall(next, {}, 'x') and not pcall(rawget, {}) and not pcall(getmetatable)",
+    "local t = setmetatable({}, { __metatable = 5 }) return getmetatable(t) == 5 and getmetatable('') == false",
+  ])
+  func `math is as Lua has it`(code: String) throws {
+    #expect(try Machine().run(code) == [true])
+  }
+
   @Test func `load works for text, with name, environment and parts`() throws {
     let machine = try Machine()
     #expect(try machine.run("return load('return 1 + 1')()") == [2])
