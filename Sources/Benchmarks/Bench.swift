@@ -40,14 +40,14 @@ struct Run: ParsableCommand {
 
   func run() throws {
     if list {
-      for one in Case.all { print(one.name, "-", one.summary) }
+      for one in Case.all { print(one.name, "-", one.title().summary) }
       return
     }
     guard runs >= 1, seconds > 0 else { throw ValidationError("--runs and --seconds must be more than 0") }
     let chosen = Case.all.filter { one in cases.isEmpty || cases.contains { one.name.hasPrefix($0) } }
     guard !chosen.isEmpty else { throw ValidationError("no case is called so; --list names them") }
     let raw = try RawLoop.find(rawloop)
-    let scale = Scale(runs: quick ? 3 : runs, seconds: quick ? 0.3 : seconds, isQuick: quick)
+    let scale = Scale(runs: quick ? 3 : runs, seconds: quick ? 0.3 : seconds, isQuick: quick, load: Machine.load)
     var reports: [Report] = []
     for one in chosen {
       for report in try one.measure(scale, raw, on: backend.isEmpty ? [.standard] : backend) {
@@ -65,4 +65,6 @@ struct Scale {
   var runs: Int
   var seconds: Double
   var isQuick: Bool
+  /// What else the machine did before the first run.
+  var load: String
 }

@@ -22,10 +22,14 @@ struct Case: Sendable {
     }
   }
 
+  /// Ends in ``number`` where it says how many.
   var name: String
+  /// `%n` stands for ``number``.
   var summary: String
   var unit: Unit
   var parameters: Parameters
+  /// How many connections, nodes or reloads a whole run has, where a quick one or one short of descriptors has fewer.
+  var number: Int?
   /// What a run does; its process ends after it.
   var body: @Sendable (Parameters) async throws -> Measurement
   /// rawloop's words for the same work, where there is any; the last one, its seconds, is added.
@@ -34,6 +38,20 @@ struct Case: Sendable {
   static let all: [Case] =
     StreamCase.cases + EchoCase.cases + SendersCase.cases + ConnectCase.cases + AcceptCase.cases + IdleCase.cases
     + NodeCase.cases + ChainCase.cases + ScaleCase.cases + ReloadCase.cases
+
+  /// Name and summary with the number that a run had; nil: that of a whole one.
+  func title(of had: Int? = nil) -> (name: String, summary: String) {
+    guard let number else { return (name, summary) }
+    let had = had ?? number
+    let suffix = "-\(number)"
+    let own = name.hasSuffix(suffix) ? name.dropLast(suffix.count) + "-\(had)" : name[...]
+    return (String(own), summary.replacing("%n", with: Self.grouped(had)))
+  }
+
+  private static func grouped(_ number: Int) -> String {
+    let digits = Array(String(number))
+    return digits.indices.map { (digits.count - $0).isMultiple(of: 3) && $0 > 0 ? ",\(digits[$0])" : "\(digits[$0])" }.joined()
+  }
 
   static func named(_ name: String) -> Case? { all.first { $0.name == name } }
 }
@@ -62,6 +80,8 @@ struct Measurement: Codable {
   var value: Double
   /// Other figures, by name.
   var more: [String: Double] = [:]
+  /// How many there were of what the case's ``Case/number`` counts; nil where that is nothing.
+  var number: Int?
   /// How often a value lay where, by name; those of all runs are added up.
   var histograms: [String: [Histogram.Bucket]] = [:]
   /// Messages that were sent, received and found in order; the run fails where they differ.

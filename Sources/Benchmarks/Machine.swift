@@ -1,4 +1,5 @@
 import Foundation
+import LuaHost
 import NodeEngine
 
 /// What the figures were taken on, and what this process has used.
@@ -20,7 +21,30 @@ enum Machine {
     let model = lines.first { $0.hasPrefix("model name") }?.split(separator: ":").last.map {
       $0.trimmingCharacters(in: .whitespaces)
     }
-    return "\(model ?? "an unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores"
+    return "\(model ?? "an unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores, \(kernel), "
+      + "\(swiftVersion), Lua \(LuaVM.version)"
+  }
+
+  private static var kernel: String {
+    var name = utsname()
+    uname(&name)
+    func text<T>(_ field: T) -> String {
+      withUnsafeBytes(of: field) { bytes in String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+    return "\(text(name.sysname)) \(text(name.release))"
+  }
+
+  /// Of the toolchain that is installed: what built this, unless that was elsewhere.
+  private static var swiftVersion: String {
+    let words = (try? Subprocess.output("/usr/bin/env", ["swift", "--version"]))?.split(whereSeparator: \.isWhitespace) ?? []
+    let version = words.firstIndex(of: "version").map { words[min($0 + 1, words.count - 1)] }
+    return "Swift \(version.map(String.init) ?? "of an unknown version")"
+  }
+
+  /// The load average of the last minute.
+  static var load: String {
+    let words = (try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8))?.split(separator: " ") ?? []
+    return words.first.map(String.init) ?? "unknown"
   }
 
   static var cpuSeconds: Double {

@@ -18,6 +18,10 @@ struct Report {
   }
 
   var median: Double { values.median }
+  /// How many connections, nodes or reloads the runs had, where the case says so.
+  private var number: Int? { results.compactMap(\.measurement.number).min() }
+  /// The case's, with the number its runs had.
+  var title: (name: String, summary: String) { subject.title(of: number) }
   /// Ours to rawloop's; over 1 is better, for costs too.
   var ratio: Double? {
     guard !rawValues.isEmpty else { return nil }
@@ -35,6 +39,7 @@ struct Report {
       ("cpu_seconds", number(results.map(\.cpuSeconds).median)), ("peak_memory", "\(results.map(\.peakMemory).max()!)"),
       ("checked", "\(results.map(\.measurement.checked).reduce(0, +))"),
     ]
+    if let number { fields.append(("number", "\(number)")) }
     for name in results[0].measurement.more.keys.sorted() {
       fields.append((name, number(results.compactMap { $0.measurement.more[name] }.median)))
     }

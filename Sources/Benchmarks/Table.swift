@@ -8,7 +8,15 @@ struct Table {
   private let text: String
 
   init(_ reports: [Report], _ scale: Scale) {
-    var lines = ["Measured \(Machine.date) on \(Machine.description); medians of \(scale.runs) runs.", ""]
+    var lines = [
+      "Measured \(Machine.date) on \(Machine.description).", "",
+      "Medians of \(scale.runs) runs; streams and echoes of \(scale.seconds) s each. The load average was \(scale.load) at the start.",
+    ]
+    if scale.isQuick {
+      lines.append(
+        "This was a quick run (`--quick`), with a tenth of the connections, nodes and reloads: each case says how many it had.")
+    }
+    lines.append("")
     lines.append("| case | backend | median | min–max | CPU s | peak memory | to rawloop |")
     lines.append("|---|---|---|---|---|---|---|")
     for report in reports {
@@ -18,7 +26,7 @@ struct Table {
       let memory = Self.figure(Double(report.results.map(\.peakMemory).max()!), .memory)
       let ratio = report.ratio.map { String(format: "%.2f", $0) } ?? ""
       lines.append(
-        "| \(report.subject.name): \(report.subject.summary) | \(report.parameters.backend.rawValue) | \(Self.figure(report.median, unit)) \(unit == .memory ? "" : unit.rawValue) "
+        "| \(report.title.name): \(report.title.summary) | \(report.parameters.backend.rawValue) | \(Self.figure(report.median, unit)) \(unit == .memory ? "" : unit.rawValue) "
           + "| \(range) | \(cpu) | \(memory) | \(ratio) |")
     }
     text = lines.joined(separator: "\n")

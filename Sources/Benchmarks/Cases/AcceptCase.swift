@@ -7,8 +7,8 @@ import NodeScripting
 enum AcceptCase {
   static let cases = [
     Case(
-      name: "accept-10000", summary: "accepts 10,000 connections from another process", unit: .connections,
-      parameters: Parameters(connections: 10_000, loops: 1), body: body)
+      name: "accept-10000", summary: "accepts %n connections from another process", unit: .connections,
+      parameters: Parameters(connections: 10_000, loops: 1), number: 10_000, body: body)
   ]
 
   static func body(_ parameters: Parameters) async throws -> Measurement {
@@ -21,6 +21,6 @@ enum AcceptCase {
     let start = Machine.seconds
     let first = await server.node.counts.connected
     try await dialer.all { await server.node.counts.connected }
-    return Measurement(value: Double(count - first) / (Machine.seconds - start), checked: count)
+    return Measurement(value: Double(count - first) / (Machine.seconds - start), number: count, checked: count)
   }
 }

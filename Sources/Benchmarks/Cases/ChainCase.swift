@@ -7,8 +7,8 @@ import NodeScripting
 enum ChainCase {
   static let cases = [
     Case(
-      name: "chain-1000", summary: "one message through a line of 1,000 nodes", unit: .milliseconds,
-      parameters: Parameters(nodes: 1000, loops: 1), body: body)
+      name: "chain-1000", summary: "one message through a line of %n nodes", unit: .milliseconds,
+      parameters: Parameters(nodes: 1000, loops: 1), number: 1000, body: body)
   ]
 
   private static let script = """
@@ -51,6 +51,7 @@ enum ChainCase {
       if journey > 2 { times.append(Machine.seconds - start) }
     }
     let elapsed = times.median
-    return Measurement(value: elapsed * 1e3, more: ["hops_per_s": Double(count - 1) / elapsed], checked: 13 * (count - 1))
+    return Measurement(
+      value: elapsed * 1e3, more: ["hops_per_s": Double(count - 1) / elapsed], number: count, checked: 13 * (count - 1))
   }
 }

@@ -8,12 +8,12 @@ enum IdleCase {
   static let cases: [Case] =
     [1000, 5000, 10_000, 100_000].map { count in
       Case(
-        name: "idle-\(count)", summary: "memory per idle connection, of \(count)", unit: .memory,
-        parameters: Parameters(connections: count, loops: 1), body: body)
+        name: "idle-\(count)", summary: "memory per idle connection, of %n", unit: .memory,
+        parameters: Parameters(connections: count, loops: 1), number: count, body: body)
     } + [
       Case(
-        name: "idle-after-stream", summary: "the same after each streamed 256 KiB and fell silent", unit: .memory,
-        parameters: Parameters(size: 262_144, connections: 2000, loops: 1), body: body)
+        name: "idle-after-stream", summary: "the same after each of %n streamed 256 KiB and fell silent", unit: .memory,
+        parameters: Parameters(size: 262_144, connections: 2000, loops: 1), number: 2000, body: body)
     ]
 
   /// All the hooks a script may have per connection, and a handle that is kept.
@@ -56,6 +56,6 @@ enum IdleCase {
     let expected = Int64(count * (streamed / DialerProcess.frame))
     try await until("every message") { try await server.call("messages").first?.int == expected }
     let value = Double(Machine.memory - before) / Double(count)
-    return Measurement(value: value, more: ["connections_held": Double(count)], checked: Int(expected))
+    return Measurement(value: value, more: ["connections_held": Double(count)], number: count, checked: Int(expected))
   }
 }

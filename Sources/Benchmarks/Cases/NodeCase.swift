@@ -7,11 +7,11 @@ import NodeScripting
 enum NodeCase {
   static let cases: [Case] = [
     Case(
-      name: "node-memory", summary: "memory per listening node with all hooks, of 1,000", unit: .memory,
-      parameters: Parameters(nodes: 1000, loops: 1), body: memory),
+      name: "node-memory", summary: "memory per listening node with all hooks, of %n", unit: .memory,
+      parameters: Parameters(nodes: 1000, loops: 1), number: 1000, body: memory),
     Case(
-      name: "node-start", summary: "starting a node with all hooks", unit: .microseconds,
-      parameters: Parameters(nodes: 1000, loops: 1), body: start),
+      name: "node-start", summary: "starting a node with all hooks, one of %n", unit: .microseconds,
+      parameters: Parameters(nodes: 1000, loops: 1), number: 1000, body: start),
   ]
 
   static let script = """
@@ -44,11 +44,15 @@ enum NodeCase {
 
   static func memory(_ parameters: Parameters) async throws -> Measurement {
     let made = try await many(parameters)
-    return Measurement(value: Double(made.memory) / Double(made.count), checked: made.kept.count)
+    var lua = 0
+    for node in made.kept { lua += await node.snapshot().luaMemory }
+    return Measurement(
+      value: Double(made.memory) / Double(made.count), more: ["lua_bytes_each": Double(lua) / Double(made.kept.count)],
+      number: made.count, checked: made.kept.count)
   }
 
   static func start(_ parameters: Parameters) async throws -> Measurement {
     let made = try await many(parameters)
-    return Measurement(value: made.seconds / Double(made.count) * 1e6, checked: made.kept.count)
+    return Measurement(value: made.seconds / Double(made.count) * 1e6, number: made.count, checked: made.kept.count)
   }
 }

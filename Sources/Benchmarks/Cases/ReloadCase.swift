@@ -9,8 +9,8 @@ enum ReloadCase {
   static let cases =
     [
       Case(
-        name: "reload", summary: "1,000 reloads under load: 16 senders of numbered messages; p99 of the pause, loading included",
-        unit: .milliseconds, parameters: Parameters(connections: 16, loops: 4), body: body)
+        name: "reload", summary: "%n reloads under load: 16 senders of numbered messages; p99 of the pause, loading included",
+        unit: .milliseconds, parameters: Parameters(connections: 16, loops: 4), number: 1000, body: body)
     ] + ReloadMemoryCase.cases
 
   /// `generation` is what differs from reload to reload.
@@ -94,7 +94,7 @@ enum ReloadCase {
         "held_p50_ms": held.percentile(0.5), "held_p90_ms": held.percentile(0.9), "held_p99_ms": held.percentile(0.99),
         "held_max_ms": held.max, "messages_per_reload": Double(sent) / Double(count),
       ],
-      histograms: ["pause_ms": times.buckets, "held_ms": held.buckets], checked: Int(sent))
+      number: count, histograms: ["pause_ms": times.buckets, "held_ms": held.buckets], checked: Int(sent))
   }
 
   /// Milliseconds.

@@ -8,8 +8,8 @@ enum ReloadMemoryCase {
   static let cases = [
     Case(
       name: "reload-memory",
-      summary: "resident memory per reload, from the 1,000th of 10,000 on; a tenth refused, a tenth failing, a tenth rolled back",
-      unit: .memory, parameters: Parameters(connections: 4, loops: 2), body: body)
+      summary: "resident memory per reload after the first %n of ten times as many; a tenth refused, a tenth failing, a tenth rolled back",
+      unit: .memory, parameters: Parameters(connections: 4, loops: 2), number: 1000, body: body)
   ]
 
   private static func server(_ generation: Int, _ more: String = "") -> String {
@@ -98,6 +98,6 @@ enum ReloadMemoryCase {
       }
     }
     let growth = resident[resident.count - 1] - resident[0]
-    return Measurement(value: Double(growth) / Double(9 * step), more: more, checked: checked)
+    return Measurement(value: Double(growth) / Double(9 * step), more: more, number: step, checked: checked)
   }
 }

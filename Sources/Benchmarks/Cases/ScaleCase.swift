@@ -8,11 +8,11 @@ import NodeScripting
 enum ScaleCase {
   static let cases: [Case] = [
     Case(
-      name: "scale-connections", summary: "memory per connection, from 1,000 on ÷ of the first 1,000", unit: .ratio,
-      parameters: Parameters(connections: 100_000, loops: 1), body: connections),
+      name: "scale-connections", summary: "memory per connection, from %n on ÷ of the first %n", unit: .ratio,
+      parameters: Parameters(connections: 100_000, loops: 1), number: 1000, body: connections),
     Case(
-      name: "scale-nodes", summary: "memory per node, from 100 on ÷ of the first 100", unit: .ratio,
-      parameters: Parameters(nodes: 1000, loops: 1), body: nodes),
+      name: "scale-nodes", summary: "memory per node, from %n on ÷ of the first %n", unit: .ratio,
+      parameters: Parameters(nodes: 1000, loops: 1), number: 100, body: nodes),
   ]
 
   /// A step of the curve: what it added, in all.
@@ -73,7 +73,8 @@ enum ScaleCase {
       more["cpu_us_connect_beside_\(size)"] = (Machine.cpuSeconds - start.1) / Double(count) * 1e6
     }
     more["connections_held"] = Double(held)
-    return Measurement(value: growth(steps, first: 1000 / parameters.divisor), more: more, checked: held)
+    let first = 1000 / parameters.divisor
+    return Measurement(value: growth(steps, first: first), more: more, number: first, checked: held)
   }
 
   private static func add(
@@ -109,6 +110,7 @@ enum ScaleCase {
       steps.append(step)
       step.note(into: &more, "\(size)")
     }
-    return Measurement(value: growth(steps, first: 100 / parameters.divisor), more: more, checked: kept.count)
+    let first = 100 / parameters.divisor
+    return Measurement(value: growth(steps, first: first), more: more, number: first, checked: kept.count)
   }
 }
