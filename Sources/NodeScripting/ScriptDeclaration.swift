@@ -45,6 +45,12 @@ public struct ScriptDeclaration: Sendable {
   /// Every mistake found; empty: it can run.
   public private(set) var problems: [ScriptProblem] = []
 
+  /// What it would have its node called; nil: it does not say.
+  var nodeName: String? {
+    guard case .string(let name)? = configuration.last(where: { $0.key == "name" })?.value else { return name }
+    return name
+  }
+
   init(name: String?, version: Int64?, hooks: [String], codec: Codec, calls: [String]) {
     self.name = name
     self.version = version

@@ -10,7 +10,9 @@
 -- bind(i) → count                          then, for each connection: its codec, and messages that nobody had asked for; how
 --                                          many of these another codec's Lua has decoded
 -- keep(i)                                  the same, with the codec that it has
+-- check(handles)                           whether what restore has made could move on one day
 -- start_timers(remaining)
+-- at() → hook, address                     what the last of these was doing, for its error
 -- What is kept between these calls goes with this chunk, afterwards (`forgetting.lua`).
 --
 -- moved: { tables = { { key, value, key, value … } … }, state, conns = { { state, peer, stash, is_raw } … }, version }, where a
@@ -24,6 +26,12 @@ local format, match = string.format, string.match
 local now = host.time.now
 
 local M = {}
+
+local at_hook, at_conn
+
+local function note(hook, conn) at_hook, at_conn = hook, conn end
+
+function M.at() return at_hook, at_conn and at_conn.address end
 
 local offers = { state = "save and restore", conn = "save_connection and restore_connection" }
 
@@ -55,8 +63,8 @@ local function encoder(own)
     while type(parent) == "number" do
       path, parent, key = step(key) .. path, parents[parent], keys[parent]
     end
-    error(format("%s%s is %s, and only plain data moves to other code; offer %s", parent.name, path, kind_of(value),
-      offers[parent.kind]), 0)
+    error(format("%s%s is %s, and only plain data moves to other code; offer %s, or take it out in the console",
+      parent.name, path, kind_of(value), offers[parent.kind]), 0)
   end
 
   local function reference(value, parent, key)
@@ -125,7 +133,11 @@ local function save_each(handles, encode)
   for i, conn in ipairs(handles) do
     local name = format("conn %d (%s)", conn.id, conn.address)
     local data, at = conn.state, { name = name .. ": state", kind = "conn" }
-    if save then data, at = save(conn), { name = name .. ": what save_connection gave", kind = "conn" } end
+    if save then
+      note("save_connection", conn)
+      data, at = save(conn), { name = name .. ": what save_connection gave", kind = "conn" }
+      note("save")
+    end
     conns[i] = { encode(data, at), encode(rawget(conn, "peer"), { name = name .. ": peer", kind = "conn" }),
       save_stash(conn, encode, name), is_raw(conn) }
   end
@@ -139,6 +151,7 @@ local function places(handles)
 end
 
 function M.save(handles)
+  note("save")
   local encode, finish = encoder(places(handles))
   local state, at = node.state, { name = "state", kind = "state" }
   if script.save then state, at = script.save(state), { name = "what save gave", kind = "state" } end
@@ -148,6 +161,7 @@ function M.save(handles)
 end
 
 function M.save_connections(handles)
+  note("save")
   local encode, finish = encoder(places(handles))
   local moved = { conns = save_each(handles, encode), version = script.version }
   moved.tables = finish()
@@ -197,9 +211,10 @@ local function decoder(moved, handles)
   return decode
 end
 
-local function expect_table(value, what)
-  if type(value) ~= "table" then error(format("%s, got %s", what, lib.text.got(value)), 0) end
-  return value
+local function expect_table(value, what, fn)
+  if type(value) == "table" then return value end
+  local place, message = fn and host.text.place(fn), format("%s, got %s", what, lib.text.got(value))
+  error(place and place .. ": " .. message or message, 0)
 end
 
 local stashes, raw = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
@@ -210,13 +225,15 @@ local function expect_messages(conn, saved, decode)
 end
 
 function M.restore(moved, handles)
+  note("restore")
   local decode = decoder(moved, handles)
   before = { state = node.state }
   for _, conn in ipairs(handles) do before[conn] = { state = conn.state, peer = rawget(conn, "peer") } end
   if moved.state ~= nil then
     local data = decode(moved.state)
     if script.restore then
-      node.state = expect_table(script.restore(data or nil, moved.version), "restore must return the new state, a table")
+      node.state = expect_table(script.restore(data or nil, moved.version), "restore must return the new state, a table",
+        script.restore)
     else
       node.state = expect_table(data or nil, "what save gave becomes the state, where there is no restore: a table is expected")
     end
@@ -227,6 +244,7 @@ function M.restore(moved, handles)
     local data, peer = decode(saved[1]), decode(saved[2])
     rawset(conn, "peer", peer or nil)
     if script.restore_connection then
+      note("restore_connection", conn)
       local state = script.restore_connection(conn, data or nil, moved.version)
       if state ~= nil then conn.state = state end
     else
@@ -254,6 +272,19 @@ function M.undo(handles, moved)
   end
 end
 
+-- Where a script does not say how its state is saved, what restore made of it must be plain data: it could never be replaced.
+function M.check(handles)
+  note("restore")
+  local encode, finish = encoder(places(handles))
+  if script.restore and not script.save then encode(node.state, { name = "state", kind = "state" }) end
+  if script.restore_connection and not script.save_connection then
+    for _, conn in ipairs(handles) do
+      encode(conn.state, { name = format("conn %d (%s): state", conn.id, conn.address), kind = "conn" })
+    end
+  end
+  finish()
+end
+
 function M.keep(i)
   local conn = bound[i]
   local stash = stashes[conn] or {}
@@ -262,11 +293,13 @@ function M.keep(i)
 end
 
 function M.bind(i)
+  note("codec", bound[i])
   lib.glue.adopt(bound[i])
   return M.keep(i)
 end
 
 function M.start_timers(remaining)
+  note("timers")
   if script.timers[1] then lib.node_time.start_timers(node, script.timers, remaining) end
 end
 

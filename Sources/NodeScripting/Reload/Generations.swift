@@ -13,6 +13,8 @@ package final class Generations: NodeHooks {
   let environment: NodeEnvironment
   /// As the node was loaded with: arguments and settings hold for every generation.
   let options: ScriptOptions
+  /// What the first code asked the node to be called.
+  let startedName: String?
   /// Called once, when the node is gone, whoever ended it.
   var onStopped: (() -> Void)?
   /// Called whenever other code is in force.
@@ -39,6 +41,7 @@ package final class Generations: NodeHooks {
     self.options = options
     self.environment = environment
     node = first.node
+    startedName = first.script.declaration.nodeName
     watchEnds(of: first)
   }
 

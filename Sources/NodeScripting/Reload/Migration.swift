@@ -113,6 +113,11 @@ struct Migration {
     if let problem = framing?.problem { throw ScriptError(code: .reload, message: "codec: \(problem)") }
   }
 
+  /// Whether what the new code has made of the state could move on one day; where not, it could never be replaced.
+  func check() throws(ScriptError) {
+    _ = try to.reload("check") { $0.list(pairs.map(\.new.handle)) }
+  }
+
   /// What the new code's author may want to know.
   var warnings: [String] {
     guard foreignMessages > 0 else { return [] }
@@ -155,16 +160,21 @@ extension ScriptHooks {
   /// Calls a function of `reload.lua`, which cannot wait.
   func reload(_ name: String, _ arguments: (inout LuaPack) -> Void) throws(ScriptError) -> [LuaValue] {
     do throws(LuaError) {
-      let table = try runtime.chunk("reload")
-      defer { runtime.vm.release(table) }
-      guard let function = runtime.vm.field(table, name) else {
-        throw LuaError(kind: .runtime, message: "reload.\(name) is missing")
-      }
-      defer { runtime.vm.release(function) }
-      return try runtime.vm.callNow(function, arguments)
+      return try callReload(name, arguments)
     } catch {
-      throw ScriptError(error, code: .reload, hook: name == "bind" || name == "keep" ? "codec" : name)
+      let place = try? callReload("at") { _ in }
+      throw ScriptError(error, code: .reload, hook: place?.first?.text ?? name, peer: place?.dropFirst().first?.text)
     }
+  }
+
+  private func callReload(_ name: String, _ arguments: (inout LuaPack) -> Void) throws(LuaError) -> [LuaValue] {
+    let table = try runtime.chunk("reload")
+    defer { runtime.vm.release(table) }
+    guard let function = runtime.vm.field(table, name) else {
+      throw LuaError(kind: .runtime, message: "reload.\(name) is missing")
+    }
+    defer { runtime.vm.release(function) }
+    return try runtime.vm.callNow(function, arguments)
   }
 }
 

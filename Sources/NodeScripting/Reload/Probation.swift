@@ -15,8 +15,11 @@ final class Probation {
   private let onFailure: (Probation, String) -> Void
   private let onPassed: (Probation) -> Void
   private var isOver = false
-  private var waiters: [(ProbationOutcome) -> Void] = []
+  private var waiters: [Waiter] = []
 
+  typealias Waiter = (ProbationOutcome) -> Void
+
+  /// - Parameter sides: the old code's, of the connections that it had.
   init(
     of new: ScriptHooks, after old: ScriptHooks, _ sides: [ConnectionScript], _ configuration: NodeConfiguration,
     onFailure: @escaping (Probation, String) -> Void, onPassed: @escaping (Probation) -> Void
@@ -32,7 +35,16 @@ final class Probation {
     timer = new.node.scheduler.schedule(after: configuration.probation) { [weak self] in self?.pass() }
   }
 
-  func whenOver(_ waiter: @escaping (ProbationOutcome) -> Void) { waiters.append(waiter) }
+  func whenOver(_ waiter: @escaping Waiter) { waiters.append(waiter) }
+
+  /// Newer code takes the place of the one that was watched.
+  ///
+  /// - Returns: who waits, and will for that.
+  func giveWay() -> [Waiter] {
+    stop()
+    defer { waiters = [] }
+    return waiters
+  }
 
   func noteHooks(_ count: Int) {
     guard !isOver, hooksLeft > 0 else { return }
@@ -56,7 +68,7 @@ final class Probation {
     sides = [:]
   }
 
-  private func noteFailure(_ what: String) {
+  func noteFailure(_ what: String) {
     guard !isOver else { return }
     failuresLeft -= 1
     guard failuresLeft < 0 else { return }
@@ -86,10 +98,22 @@ final class Probation {
 }
 
 extension Generations {
-  func beginProbation(of new: ScriptHooks, after old: ScriptHooks, _ sides: [ConnectionScript]) {
+  /// - Parameter unproven: the probation of the code that `new` has just replaced. That code has proved nothing, so what a
+  ///   rollback comes back to is what it would have come back to.
+  func beginProbation(
+    of new: ScriptHooks, after last: ScriptHooks, _ lastSides: [ConnectionScript], instead unproven: Probation?
+  ) {
+    let old = unproven?.old ?? last
+    let sides = unproven.map { Array($0.sides.values) } ?? lastSides
+    let waiters = unproven?.giveWay() ?? []
+    probation = nil
     let configuration = node.configuration
     lastOutcome = .passed
-    guard configuration.probation > .zero else { return trimSoon() }
+    guard configuration.probation > .zero else {
+      for waiter in waiters { waiter(.passed) }
+      retireIfDone(old)
+      return trimSoon()
+    }
     probation = Probation(
       of: new, after: old, sides, configuration,
       onFailure: { [weak self] probation, why in
@@ -102,6 +126,7 @@ extension Generations {
         endProbation()
         trimSoon()
       })
+    for waiter in waiters { probation?.whenOver(waiter) }
   }
 
   /// The code in force is trusted, or stays although it is not; the one before it is not needed any more.

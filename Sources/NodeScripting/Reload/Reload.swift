@@ -88,6 +88,7 @@ final class Reload: CodeChange {
       migration = try Migration.prepare(from: old, to: next, sides) { step throws(ScriptError) in
         try generations.onStep?(step)
       }
+      try migration.check()
       try generations.onStep?(.timers)
       let remaining = try old.reload("remaining") { _ in }
       _ = try next.reload("start_timers") { $0.value(remaining.first ?? .nil) }
@@ -99,11 +100,10 @@ final class Reload: CodeChange {
     let warnings = generations.warnings(for: next)
     self.next = nil
     quiescence = nil
-    generations.endProbation()
     migration.commit()
     generations.swap(to: next)
     generations.node.heuristics.reloads += 1
-    generations.beginProbation(of: next, after: old, migration.pairs.map(\.old))
+    generations.beginProbation(of: next, after: old, migration.pairs.map(\.old), instead: generations.probation)
     old.endRuns()
     next.doneMoving()
     let report = ReloadReport(
@@ -130,6 +130,10 @@ final class Reload: CodeChange {
     let quiescence = quiescence
     self.quiescence = nil
     quiescence?.release()
+    // Code that cannot be replaced is no better than code that fails.
+    if error.hook == "save" || error.hook == "save_connection", let probation = generations.probation {
+      probation.noteFailure("it cannot be replaced: \(error)")
+    }
     finish(.failure(error))
   }
 
@@ -167,9 +171,11 @@ extension Generations {
 
   /// The configuration keys that the new code sets otherwise and that need a restart.
   func warnings(for next: ScriptHooks) -> [String] {
-    current.script.configuration.keysNeedingRestart(for: next.script.configuration).map {
-      "config.\($0) takes effect only after a restart; the node runs on with the value it has"
+    var keys = node.configuration.keysNeedingRestart(for: next.script.configuration).filter { $0 != "name" }.map {
+      "config.\($0)"
     }
+    if next.script.declaration.nodeName != startedName { keys.append("name") }
+    return keys.map { "\($0) takes effect only after a restart; the node runs on with the value it has" }
   }
 
   func log(_ report: ReloadReport) {

@@ -240,7 +240,7 @@ package final class ScriptRuntime {
 
   static let cannotWait =
     "it was called inside a codec's decoder or a C function such as table.sort, string.gsub or tostring, "
-    + "or where no hook or task is running"
+    + "in save, restore or the like, or where no hook or task is running"
 
   /// Raises `error` where the run is parked. A run that is not parked, or whose answer is on its way and would be lost,
   /// meets it at its next wait; with `sticky`, at every wait from then on.

@@ -1,5 +1,6 @@
 import NodeCore
 import NodeEngine
+import Synchronization
 import Testing
 
 @testable import NodeScripting
@@ -53,6 +54,33 @@ final class LinePeer {
     }
     return voices
   }
+}
+
+/// Runs the body while a peer goes on sending numbered lines to the node: each must be answered once and in order.
+///
+/// - Returns: what the code said, each once, in the order it changed.
+func watched(_ node: ScriptedNode, _ body: () async throws -> Void) async throws -> [String] {
+  let answers = Mutex(0), isOver = Mutex(false)
+  async let heard: [String] = {
+    let peer = try await LinePeer(node)
+    var voices: [String] = []
+    repeat {
+      try await peer.sendNumbers(5)
+      for voice in try await peer.expectAnswers() where voices.last != voice { voices.append(voice) }
+      answers.withLock { $0 += 1 }
+    } while !isOver.withLock { $0 }
+    return voices
+  }()
+  try await eventually("the peer is answered") { answers.withLock { $0 } > 0 }
+  do {
+    try await body()
+  } catch {
+    isOver.withLock { $0 = true }
+    _ = try await heard
+    throw error
+  }
+  isOver.withLock { $0 = true }
+  return try await heard
 }
 
 /// A script that answers each line with itself and `voice`, and counts them in `node.state.count` and `conn.state.count`.

@@ -6,6 +6,18 @@ import Testing
 @testable import NodeScripting
 
 /// Each step of a reload made to fail, and the node watched from outside.
+///
+/// | where it fails | test |
+/// |---|---|
+/// | reading the file: gone, half written, deleted and made anew, a module of it | `ReloadTests`, `ReloadCommandTests` (CLI) |
+/// | loading: syntax, top level, its table, arguments, settings, budgets | here, `points` |
+/// | waiting: a hook, a call or `on_connect` that does not end; the node stops | here, `ReloadWaitingTests` |
+/// | making handles, codecs, timers, the swap | here, `steps` and `points` |
+/// | `save`, `save_connection`: errors, budgets, what cannot move | here, `points`; `ReloadStateTests` |
+/// | `restore`, `restore_connection`: errors, budgets, sending, what could never move on | here, `points`; `ReloadStateTests` |
+/// | a connection in its handshake, in a session, in `on_disconnect`, a stream | `ReloadWaitingTests` |
+/// | another reload | here, `ReloadTests` |
+/// | after the swap: script errors, budgets, `decode`; the rollback itself | `ProbationTests`, `RollbackTests` |
 @Suite(.timeLimit(.minutes(1))) struct ReloadFaultTests {
   static let steps: [ReloadStep] = [.load, .handle, .save, .restore, .bind, .timers, .swap]
 
@@ -40,6 +52,94 @@ import Testing
       await onLoop(of: node) { bound.value.onStep = nil }
       #expect(try await node.reload(text: answering("new", hooks)).moved == 2)
       for peer in peers { #expect(try await peer.ask("x") == "x new") }
+    }
+  }
+
+  /// Something more of the old script, the new script, and words of the error.
+  static let points: [(old: String, new: String, words: String)] = [
+    ("", "return {", "near"), ("", "return { restor = 1 }", "unknown key"), ("", "error 'at the top'", "at the top"),
+    ("", "while true do end", "script_time"), ("", "local t = {} for i = 1, 1e9 do t[i] = i .. '' end", "memory"),
+    ("", "return { config = { idle_timeout = 'soon' } }", "idle_timeout"), ("", "return require 'missing'", "was not found"),
+    ("", "return { args = { who = { type = 'string', required = true } } }", "who"),
+    ("save = function() error 'no save' end,", answering("new"), "no save"),
+    ("save = function() while true do end end,", answering("new"), "script_time"),
+    (
+      "config = { script_memory = '3MiB', script_time = 0 }, save = function() local t = {} for i = 1, 1e9 do t[i] = i .. '' end end,",
+      answering("new"), "script_memory"
+    ),
+    ("save = function() return { a = { print } } end,", answering("new"), "what save gave.a[1] is a function"),
+    ("save = function() return { coroutine.create(print) } end,", answering("new"), "what save gave[1] is a coroutine"),
+    ("save = function() require('moonpeer.node'):sleep(1) end,", answering("new"), "cannot wait here"),
+    ("save = function() return 5 end,", answering("new"), "a table is expected"),
+    ("save_connection = function() error 'no connection' end,", answering("new"), "in save_connection (peer 127.0.0.1:"),
+    (
+      "save_connection = function(conn) return { deep = { rawget(conn, 1) } } end,", answering("new"),
+      "what save_connection gave.deep[1] is a userdata"
+    ),
+    ("", answering("new", "restore = function() error 'no restore' end,"), "no restore"),
+    ("", answering("new", "restore = function() return 5 end,"), "test.lua:9: in restore: restore must return the new state"),
+    ("", answering("new", "restore = function() while true do end end, config = { script_time = '50ms' },"), "script_time"),
+    (
+      "",
+      answering(
+        "new",
+        "restore = function() local t = {} for i = 1, 1e9 do t[i] = i .. '' end end, config = { script_memory = '3MiB', script_time = 0 },"
+      ), "script_memory"
+    ),
+    (
+      "", answering("new", "restore = function(s) s.users = setmetatable({}, {}) return s end,"),
+      "state.users is a table with a meta"
+    ),
+    ("", answering("new", "restore = function() require('moonpeer.node'):broadcast('x') end,"), "do this in a task"),
+    ("", answering("new", "restore_connection = function(c) c:send 'x' end,"), "in restore_connection (peer 127.0.0.1:"),
+    ("", answering("new", "restore_connection = function(c) c.state.f = print end,"), "state.f is a function"),
+    ("", answering("new").replacing("codec = codec.lines()", with: "codec = function() error 'no codec' end"), "no codec"),
+    ("", answering("new").replacing("codec = codec.lines()", with: "codec = function() return 5 end"), "must return a codec"),
+    (
+      "on_connect = function(node, conn) if conn.id == 1 then node:sleep('1h') end end, config = { reload_timeout = '50ms' },",
+      answering("new"), "on_connect (peer"
+    ),
+  ]
+
+  @Test(arguments: points)
+  func `A peer that goes on sending notices nothing of a reload that fails, and the next one is taken`(
+    old: String, new: String, words: String
+  ) async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start(answering("old", old))
+      let quiet = try await LinePeer(node)
+      try await eventually("it is there") { await node.node.counts.connected == 1 }
+      let heard = try await watched(node) {
+        let problem = try #require(await failure { try await node.reload(text: new) })
+        #expect("\(problem)".contains(words), "\(problem)")
+      }
+      #expect(heard == ["old"])
+      #expect(try await quiet.ask("x") == "x old")
+      let heuristics = await node.node.heuristics()
+      #expect([heuristics.reloads, heuristics.failedReloads, heuristics.scriptErrors, heuristics.budgetKills] == [0, 1, 0, 0])
+      #expect(await node.generations().map(\.number) == [1])
+      guard !old.contains("save"), !old.contains("on_connect") else { return }
+      try await node.reload(text: answering("fixed"))
+      #expect(try await quiet.ask("y") == "y fixed")
+    }
+  }
+
+  @Test func `Of reloads that race, one that fails is in nobody's way`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start(answering("old"))
+      let heard = try await watched(node) {
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+          for _ in 0..<5 {
+            tasks.addTask { try await node.reload(text: answering("new")) }
+            tasks.addTask { #expect(await failure { try await node.reload(text: answering("bad", "restore = error,")) } != nil) }
+          }
+          try await tasks.waitForAll()
+        }
+      }
+      #expect(heard.allSatisfy { ["old", "new"].contains($0) }, "\(heard)")
+      let heuristics = await node.node.heuristics()
+      #expect([heuristics.reloads, heuristics.failedReloads] == [5, 5])
+      #expect(await node.generations().count == 2)
     }
   }
 

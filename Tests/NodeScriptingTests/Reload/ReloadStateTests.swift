@@ -97,6 +97,7 @@ import Testing
           "new",
           """
           version = 8,
+          save = function(state) return state.count end,
           restore = function(data, from) return { count = data.hits, from = from, word = data.words[1], f = print } end,
           restore_connection = function(conn, data, from)
             conn.state.count, conn.state.note = data[2], data[1] == conn.id and from

@@ -228,6 +228,51 @@ import Testing
     }
   }
 
+  @Test func `A warning compares with what the node runs with, however often its file is saved`() async throws {
+    try await withNodes { nodes in
+      let node = try await nodes.start("return { config = { listen = 'none' } }")
+      let other = "return { name = 'zed', config = { listener_backlog = 7 } }"
+      for _ in 1...2 {
+        let report = try await node.reload(text: other)
+        #expect(report.warnings.map { $0.prefix { $0 != " " } } == ["config.listen", "config.listener_backlog", "name"])
+      }
+      #expect(await node.node.address == nil)
+      #expect(try await node.reload(text: "return { config = { listen = 'none' } }").warnings.isEmpty)
+    }
+  }
+
+  @Test func `restore finds the script's metrics, as init does`() async throws {
+    try await withNodes { nodes in
+      let script = """
+        local hits
+        local function find(node) hits = node:metric("hits_total", { kind = "counter" }) end
+        return {
+          init = find,
+          restore = function(state) find(require "moonpeer.node") return state end,
+          calls = { hit = function() hits:add() end },
+        }
+        """
+      let node = try await nodes.start(script)
+      _ = try await node.call("hit")
+      try await node.reload(text: script)
+      _ = try await node.call("hit")
+      #expect(await node.snapshot().node.own.map(\.samples) == [[.init([], .number(2))]])
+    }
+  }
+
+  @Test func `Reading goes on where the old code had paused it: whoever was to resume it may be gone`() async throws {
+    try await withNodes { nodes in
+      let more = "calls = { pause = function(node) node:connections()[1]:pause_reading() end },"
+      let node = try await nodes.start(answering("old", more))
+      let peer = try await LinePeer(node)
+      _ = try await peer.ask("a")
+      _ = try await node.call("pause")
+      try await peer.send("b")
+      try await node.reload(text: answering("new"))
+      #expect(try await peer.line() == "b new")
+    }
+  }
+
   @Test func `A lower idle timeout holds for the connections there are`() async throws {
     try await withNodes { nodes in
       let node = try await nodes.start(answering("x"))
