@@ -7,8 +7,7 @@
 -- remaining() → name → seconds             of the timers the script declares
 -- restore(moved, handles)                  the new side: the node's and the connections' state, in place
 -- undo(handles, moved?)                    takes that back, but for the messages
--- bind(i) → count                          then, for each connection: its codec, and messages that nobody had asked for; how
---                                          many of these another codec's Lua has decoded
+-- bind(i) → count                          then, for each: its codec, messages that wait; how many another codec has decoded
 -- keep(i)                                  the same, with the codec that it has
 -- check(handles)                           whether what restore has made could move on one day
 -- start_timers(remaining)
@@ -28,9 +27,7 @@ local now = host.time.now
 local M = {}
 
 local at_hook, at_conn
-
 local function note(hook, conn) at_hook, at_conn = hook, conn end
-
 function M.at() return at_hook, at_conn and at_conn.address end
 
 local offers = { state = "save and restore", conn = "save_connection and restore_connection" }
@@ -219,10 +216,7 @@ end
 
 local stashes, raw = setmetatable({}, { __mode = "k" }), setmetatable({}, { __mode = "k" })
 local bound, before
-
-local function expect_messages(conn, saved, decode)
-  stashes[conn], raw[conn] = decode(saved[3]) or nil, saved[4]
-end
+local function expect_messages(conn, saved, decode) stashes[conn], raw[conn] = decode(saved[3]) or nil, saved[4] end
 
 function M.restore(moved, handles)
   note("restore")
@@ -299,7 +293,6 @@ function M.bind(i)
 end
 
 function M.start_timers(remaining)
-  note("timers")
   if script.timers[1] then lib.node_time.start_timers(node, script.timers, remaining) end
 end
 

@@ -15,7 +15,7 @@ import Testing
 /// | making handles, codecs, timers, the swap | here, `steps` and `points` |
 /// | `save`, `save_connection`: errors, budgets, what cannot move | here, `points`; `ReloadStateTests` |
 /// | `restore`, `restore_connection`: errors, budgets, sending, what could never move on | here, `points`; `ReloadStateTests` |
-/// | a connection in its handshake, in a session, in `on_disconnect`, a stream | `ReloadWaitingTests` |
+/// | a connection in its handshake, in a session, in `on_disconnect`, a stream | `ReloadStayingTests` |
 /// | another reload | here, `ReloadTests` |
 /// | after the swap: script errors, budgets, `decode`; the rollback itself | `ProbationTests`, `RollbackTests` |
 @Suite(.timeLimit(.minutes(1))) struct ReloadFaultTests {
