@@ -19,8 +19,16 @@ package struct Admission: Sendable {
     }
   }
 
-  /// May change at any time: what there is stays.
-  package var limits: Limits
+  /// May change at any time: what there is stays, also where it is more than a new limit.
+  package var limits: Limits {
+    didSet {
+      tolerated.connections = max(limits.connections, entries.count)
+      tolerated.perIP = max(limits.perIP, perIP.values.max() ?? 0)
+      if (oldValue.perSubnet == nil) != (limits.perSubnet == nil) { countSubnets() }
+    }
+  }
+  /// The limits, or what there was when they became less.
+  private var tolerated: Limits
   package private(set) var isShuttingDown = false
   /// Where the node listens: what a dial must not reach.
   package var listening: [PeerAddress] = []
@@ -37,6 +45,7 @@ package struct Admission: Sendable {
 
   package init(limits: Limits) {
     self.limits = limits
+    tolerated = limits
   }
 
   /// Live and pending ones.
@@ -85,6 +94,13 @@ package struct Admission: Sendable {
 
   package mutating func beginShutdown() { isShuttingDown = true }
 
+  /// From the connections there are: while there was no limit, nobody counted.
+  private mutating func countSubnets() {
+    perSubnet = [:]
+    guard limits.perSubnet != nil else { return }
+    for (ip, count) in perIP { perSubnet[ip.subnet, default: 0] += count }
+  }
+
   private static func decrement<Key>(_ counts: inout [Key: Int], _ key: Key) {
     let index = counts.index(forKey: key)!
     counts.values[index] -= 1
@@ -94,14 +110,14 @@ package struct Admission: Sendable {
   /// What does not add up, or nil. For tests and the chaos watchdog.
   package var inconsistency: String? {
     if connecting != entries.values.count(where: \.isConnecting) { return "connecting \(connecting) is wrong" }
-    if entries.count > limits.connections { return "\(entries.count) connections are over the limit" }
+    if entries.count > tolerated.connections { return "\(entries.count) connections are over the limit" }
     var ips: [IPAddress: Int] = [:]
     for entry in entries.values { if let ip = entry.ip { ips[ip, default: 0] += 1 } }
     if ips != perIP { return "the counts per IP are wrong" }
-    if limits.perSubnet != nil, perSubnet.values.reduce(0, +) != ips.values.reduce(0, +) {
-      return "the counts per subnet are wrong"
-    }
-    if let most = perIP.values.max(), most > limits.perIP { return "\(most) connections of one IP are over the limit" }
+    var subnets: [[UInt8]: Int] = [:]
+    if limits.perSubnet != nil { for (ip, count) in ips { subnets[ip.subnet, default: 0] += count } }
+    if subnets != perSubnet { return "the counts per subnet are wrong" }
+    if let most = perIP.values.max(), most > tolerated.perIP { return "\(most) connections of one IP are over the limit" }
     return nil
   }
 }

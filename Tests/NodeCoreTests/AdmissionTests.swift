@@ -86,34 +86,63 @@ import Testing
     #expect(admission.connecting == 0)
   }
 
-  /// Against a model that counts everything anew each time.
+  @Test func `A limit that begins while there are connections counts those, too`() {
+    var admission = admission()
+    for last in 1...2 { #expect(admission.reserve(address("1.1.1.\(last):1"), side: .responder) == nil) }
+    admission.limits.perSubnet = 2
+    #expect(admission.reserve(address("1.1.1.3:1"), side: .responder) == .perSubnet)
+    admission.release(address("1.1.1.1:1"))
+    #expect(admission.reserve(address("1.1.1.3:1"), side: .responder) == nil)
+    admission.limits.perSubnet = nil
+    for last in 2...3 { admission.release(address("1.1.1.\(last):1")) }
+    admission.limits.perSubnet = 1
+    #expect(admission.reserve(address("1.1.1.1:1"), side: .responder) == nil)
+  }
+
+  @Test func `A lower limit ends nobody, and lets nobody in`() {
+    var admission = admission()
+    for port in 1...3 { #expect(admission.reserve(address("1.1.1.1:\(port)"), side: .responder) == nil) }
+    admission.limits.connections = 2
+    #expect((admission.total, admission.inconsistency) == (3, nil))
+    admission.release(address("1.1.1.1:1"))
+    #expect(admission.reserve(address("1.1.1.1:1"), side: .responder) == .maxConnections)
+  }
+
+  /// Against a model that counts everything anew each time, under limits that change.
   @Test(arguments: 0..<20 as Range<UInt64>)
   func `Whatever happens, the counts agree`(seed: UInt64) {
     var generator = SeededGenerator(seed: seed)
-    let limits = (8, 3, 5, 4)
-    var admission = admission(connections: limits.0, perIP: limits.1, perSubnet: limits.2, connecting: limits.3)
+    var admission = admission(connections: 8, perIP: 3, perSubnet: 5, connecting: 4)
     var model: [PeerAddress: Bool] = [:]
     let addresses = (0..<6).flatMap { ip in (1...4).map { address("10.0.\(ip / 3).\(ip):\($0)") } }
     for _ in 0..<2000 {
       let one = addresses.randomElement(using: &generator)!
-      switch Int.random(in: 0..<4, using: &generator) {
-      case 0, 1:
+      let limits = admission.limits
+      switch Int.random(in: 0..<9, using: &generator) {
+      case 0..<4:
         let sameIP = model.keys.count { $0.ip == one.ip }
         let sameSubnet = model.keys.count { $0.ip!.subnet == one.ip!.subnet }
         let pending = model.values.count { $0 }
         let expected: Admission.Refusal? =
           model[one] != nil
           ? .duplicate
-          : model.count >= limits.0
+          : model.count >= limits.connections
             ? .maxConnections
-            : pending >= limits.3 ? .maxConnecting : sameIP >= limits.1 ? .perIP : sameSubnet >= limits.2 ? .perSubnet : nil
+            : pending >= limits.connecting
+              ? .maxConnecting
+              : sameIP >= limits.perIP ? .perIP : sameSubnet >= limits.perSubnet ?? .max ? .perSubnet : nil
         #expect(admission.reserve(one, side: Bool.random(using: &generator) ? .initiator : .responder) == expected)
         if expected == nil { model[one] = true }
-      case 2:
+      case 4, 5:
         #expect(admission.establish(one) == (model[one] == true))
         if model[one] == true { model[one] = false }
-      default:
+      case 6, 7:
         if model.removeValue(forKey: one) != nil { admission.release(one) }
+      default:
+        admission.limits = Admission.Limits(
+          connections: .random(in: 4...12, using: &generator), perIP: .random(in: 1...4, using: &generator),
+          perSubnet: Bool.random(using: &generator) ? .random(in: 2...8, using: &generator) : nil,
+          connecting: .random(in: 2...6, using: &generator))
       }
       #expect(admission.inconsistency == nil)
       #expect((admission.total, admission.connecting) == (model.count, model.values.count { $0 }))
