@@ -22,7 +22,7 @@ static int end_messages(lua_State *L, int status, lua_KContext context) {
   return status == LUA_OK || status == LUA_YIELD ? 0 : 1;
 }
 
-enum { HANDLER = 1, FUNCTION, FIRST, SECOND, DECODE, VIEW };
+enum { HANDLER = 1, FUNCTION, FIRST, SECOND, DECODE, VIEW, REFUSE };
 
 static void push_request(lua_State *L, const messages_request *request) {
   lua_pushcfunction(L, clua_note_raise);
@@ -68,9 +68,9 @@ static enum verdict judge(lua_State *L, size_t available, int64_t max, size_t *a
 }
 
 // refuse(second, available, ok, message, count) raises, and says why.
-static int refuse(lua_State *L, clua_ref function, size_t available, bool is_ok, lua_KContext thread) {
+static int refuse(lua_State *L, size_t available, bool is_ok, lua_KContext thread) {
   if (!is_ok) lua_pushnil(L);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, function);
+  lua_pushvalue(L, REFUSE);
   lua_pushvalue(L, SECOND);
   lua_pushinteger(L, (lua_Integer)available);
   lua_pushboolean(L, is_ok);
@@ -87,6 +87,8 @@ static int decoding_body(lua_State *L) {
   push_request(L, &request.messages);
   lua_rawgeti(L, LUA_REGISTRYINDEX, request.decoder.decode);
   lua_rawgeti(L, LUA_REGISTRYINDEX, vm->view.ref);
+  // All of them now: a decoder that ends its connection has the references let go of.
+  lua_rawgeti(L, LUA_REGISTRYINDEX, request.decoder.refuse);
   const void *bytes;
   size_t available, amount;
   while (request.messages.next(context, &bytes, &available)) {
@@ -102,11 +104,11 @@ static int decoding_body(lua_State *L) {
       if (status != LUA_OK) return end_messages(L, status, thread);
       break;
     }
-    if (__builtin_expect(status != LUA_OK, 0)) return refuse(L, request.decoder.refuse, available, false, thread);
+    if (__builtin_expect(status != LUA_OK, 0)) return refuse(L, available, false, thread);
     switch (judge(L, available, request.decoder.max, &amount)) {
     case IS_MESSAGE: break;
     case NEEDS_MORE: request.decoder.expect(context, amount); return 0;
-    case IS_WRONG: return refuse(L, request.decoder.refuse, available, true, thread);
+    case IS_WRONG: return refuse(L, available, true, thread);
     }
     lua_pop(L, 1);
     // A decoder may have ended its own connection; nothing reaches the hook after that.

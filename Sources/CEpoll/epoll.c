@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 _Static_assert(
-  CEPOLL_IN == EPOLLIN && CEPOLL_OUT == EPOLLOUT && CEPOLL_ERR == EPOLLERR && CEPOLL_HUP == EPOLLHUP
-    && CEPOLL_RDHUP == EPOLLRDHUP,
+  CEPOLL_IN == EPOLLIN && CEPOLL_PRI == EPOLLPRI && CEPOLL_OUT == EPOLLOUT && CEPOLL_ERR == EPOLLERR
+    && CEPOLL_HUP == EPOLLHUP && CEPOLL_RDHUP == EPOLLRDHUP,
   "the system's numbers");
 
 int cepoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }

@@ -78,16 +78,20 @@ extension Connection {
 
   /// The bytes before a delimiter of at least one byte, which is consumed too; at most `max`.
   ///
-  /// - Throws: code `too_large` where there is none within `max`, `closed` where the stream ends before, `busy` where
+  /// - Throws: code `too_large` where there is none within `max`, or where `max` is over ``readLimit``, `closed` where the stream ends before, `busy` where
   ///   somebody else reads.
   public nonisolated(nonsending) func read(until delimiter: [UInt8], max: Int) async throws(NodeError) -> [UInt8] {
+    let (bound, isOver) = max.addingReportingOverflow(delimiter.count)
+    guard !isOver, bound <= readLimit else {
+      throw NodeError(code: .tooLarge, message: "a line of \(max) bytes is more than max_read_buffer holds (\(readLimit))")
+    }
     while true {
       if let index = inbound.bytes.firstIndex(of: delimiter, from: 0), index <= max {
         let bytes = Array(inbound.bytes[..<index])
         inbound.consume(index + delimiter.count)
         return bytes
       }
-      guard inbound.bytes.count < max + delimiter.count else {
+      guard inbound.bytes.count < bound else {
         throw NodeError(code: .tooLarge, message: "no delimiter within \(max) bytes")
       }
       guard !inbound.isEnded, isOpen else { throw .closed(address) }

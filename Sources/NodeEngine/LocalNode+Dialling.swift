@@ -107,12 +107,15 @@ extension LocalNode {
       isReserved = false
       releaseReservation(address)
     }
+    var pending: (any PendingDial)?
     token.onCancel = { error in
       release()
+      // After it is over: the transport may complete from inside.
       finish(.failure(error))
+      pending?.cancel()
     }
     let timeout = options.timeout ?? configuration.connectionTimeout
-    transport.dial(address, options: options, timeout: timeout, on: scheduler) { [self] result in
+    pending = transport.dial(address, options: options, timeout: timeout, on: scheduler) { [self] result in
       switch result {
       case .failure(let error):
         guard !token.isOver else { return }

@@ -189,6 +189,26 @@ import Testing
     fillers.forEach { $0.close() }
   }
 
+  @Test func `A cancelled dial holds no socket until its time is over`() async throws {
+    let full = try RawListener(backlog: 0)
+    let fillers = (0..<4).map { _ in RawSocket(dialling: full.address) }
+    let open = try RawListener()
+    // A port of its own: as long as the dial has its socket, nobody else can bind it.
+    let port = PeerAddress.ip(.loopback, port: try RawListener().address.port!)
+    try await withNode(Quiet(), { $0.connectionTimeout = .seconds(600) }) { node in
+      let options = DialOptions(localAddress: port)
+      let dial = Task {
+        await failure { () throws(NodeError) in _ = try await node.node.connect(to: full.address, options: options) }
+      }
+      try await eventually("it is under way") { await node.connecting == 1 }
+      #expect(throws: SocketFailure.self) { try RawSocket(to: open.address, from: port) }
+      dial.cancel()
+      #expect(await dial.value?.code == .cancelled)
+      try await eventually("its socket is gone") { (try? RawSocket(to: open.address, from: port)) != nil }
+    }
+    fillers.forEach { $0.close() }
+  }
+
   @Test func `A dial that is cancelled before it starts ends as cancelled`() async throws {
     try await withNode(Quiet()) { node in
       let listener = try RawListener()

@@ -34,6 +34,17 @@ import Testing
     }
   }
 
+  @Test func `What comes behind an urgent byte is read, too`() async throws {
+    try await withPausedPeer { node, raw in
+      try await raw.sendAll(frame([1]))
+      raw.sendUrgent(9)
+      try await raw.sendAll(frame([2]))
+      for _ in 0..<20 { _ = await node.connected }
+      await resume(node)
+      try await eventually("both are there") { node.logic.messages == [[1], [2]] }
+    }
+  }
+
   @Test func `An end that arrives with bytes while reading is paused comes after them`() async throws {
     try await withPausedPeer { node, raw in
       try await raw.sendAll(frame([1]) + frame([2]))

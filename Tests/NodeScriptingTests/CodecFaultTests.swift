@@ -63,6 +63,26 @@ import Testing
     try await breaks(codec, bytes, words)
   }
 
+  @Test(arguments: ["error 'xyz'", "return 'm', 500"])
+  func `A decoder that ends its own connection and then fails is told by its own fault`(fault: String) async throws {
+    try await withNodes { nodes in
+      let server = try await nodes.start(
+        script(
+          """
+          codec = function(node, conn)
+            return codec.custom { decode = function(b) conn:abort() \(fault) end }
+          end,
+          process_message = function() end,
+          """), file: "test.lua")
+      let client = try RawClient(await server.node.address!)
+      try await client.write([1])
+      _ = try await client.readToEnd()
+      let words = fault.contains("xyz") ? "xyz" : "500 bytes"
+      try await eventually("it is logged") { !nodes.log.lines(with: words).isEmpty }
+      #expect(nodes.log.lines(with: "attempt to call").isEmpty)
+    }
+  }
+
   @Test(arguments: [
     ("codec.custom { decode = function(b) error 'oops' end }", "test.lua:2: oops"),
     ("codec.custom { decode = function(b) error { kind = 'mine', message = 'as a table' } end }", "as a table"),

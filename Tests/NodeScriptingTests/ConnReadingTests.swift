@@ -47,7 +47,9 @@ import Testing
     ("conn:read_until('f', 2)", "too_large", "no delimiter within 2 bytes"),
     ("conn:read(1 << 40)", "usage", "more than max_read_buffer holds"), ("conn:read(-1)", "usage", "whole number of bytes"),
     ("conn:read('x')", "usage", "whole number of bytes, got string"), ("conn:read_until('', 5)", "usage", "at least one byte"),
-    ("conn:read_until('x', 0)", "usage", "at least 1"), ("conn:read_some(0)", "usage", "at least 1"),
+    ("conn:read_until('x', 0)", "usage", "at least 1"),
+    ("conn:read_until('x', math.maxinteger)", "usage", "more than max_read_buffer holds"),
+    ("conn:read_until('xyz', '2GiB')", "usage", "more than max_read_buffer holds"), ("conn:read_some(0)", "usage", "at least 1"),
   ])
   func `A read that cannot be is an error of its kind`(code: String, kind: String, words: String) async throws {
     let text = try await handshake(

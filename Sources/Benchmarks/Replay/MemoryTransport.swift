@@ -23,9 +23,10 @@ final class MemoryTransport: Transport, @unchecked Sendable {
   func dial(
     _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
     completion: @escaping (Result<any ByteStream, NodeError>) -> Void
-  ) {
+  ) -> (any PendingDial)? {
     guard let listener = listeners[address] else {
-      return completion(.failure(NodeError(code: .refused, message: "nobody listens on \(address)")))
+      completion(.failure(NodeError(code: .refused, message: "nobody listens on \(address)")))
+      return nil
     }
     let near = MemoryStream(local: nextAddress(), remote: address, scheduler)
     let far = MemoryStream(local: address, remote: near.localAddress, scheduler)
@@ -35,6 +36,7 @@ final class MemoryTransport: Transport, @unchecked Sendable {
       listener.accept(far)
       completion(.success(near))
     }
+    return nil
   }
 
   func listen(

@@ -11,6 +11,7 @@ struct cepoll_event {
 
 enum : uint32_t {
   CEPOLL_IN = 0x001,
+  CEPOLL_PRI = 0x002,
   CEPOLL_OUT = 0x004,
   CEPOLL_ERR = 0x008,
   CEPOLL_HUP = 0x010,

@@ -36,15 +36,20 @@ public final class SocketTransport: Transport {
   public func dial(
     _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
     completion: @escaping (Result<any ByteStream, NodeError>) -> Void
-  ) {
+  ) -> (any PendingDial)? {
     do throws(NodeError) {
       let target = try address.socketAddress()
+      let dial = SocketDial()
+      let shared = LoopBound(dial)
       var bootstrap = ClientBootstrap(group: loop(of: scheduler))
         .channelOption(.autoRead, value: false)
         .channelOption(.allowRemoteHalfClosure, value: true)
         .channelOption(.maxMessagesPerRead, value: 4)
         .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 1024, initial: 4096, maximum: 256 << 10))
         .connectTimeout(.nanoseconds(timeout.wholeNanoseconds))
+        .channelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture { shared.value.began(channel) }
+        }
       if case .ip = address { bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1) }
       if options.reusePort {
         bootstrap = bootstrap.channelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -52,6 +57,7 @@ public final class SocketTransport: Transport {
       }
       if let local = options.localAddress { bootstrap = bootstrap.bind(to: try local.socketAddress()) }
       bootstrap.connect(to: target).assumeIsolated().whenComplete { [lingering] result in
+        dial.ended()
         switch result {
         case .success(let channel):
           let local = PeerAddress(channel.localAddress) ?? .unix("")
@@ -65,8 +71,10 @@ public final class SocketTransport: Transport {
         case .failure(let error): completion(.failure(.system(error, "connect to", address)))
         }
       }
+      return dial
     } catch {
       completion(.failure(error))
+      return nil
     }
   }
 

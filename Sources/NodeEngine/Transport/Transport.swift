@@ -37,9 +37,11 @@ public protocol Transport: AnyObject, Sendable {
   /// - Throws: code `configuration` where there is no such thing.
   func carried(byIOLoops count: Int) throws(NodeError) -> any Transport
   /// Opens a stream; completes with code `refused`, `timeout`, `address` or `system` where it cannot.
+  ///
+  /// - Returns: what calls it off; nil where there is nothing to be called off.
   func dial(
     _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
-    completion: @escaping (Result<any ByteStream, NodeError>) -> Void)
+    completion: @escaping (Result<any ByteStream, NodeError>) -> Void) -> (any PendingDial)?
   /// Opens a listener; completes with code `address_in_use`, `address` or `system` where it cannot.
   func listen(
     on address: PeerAddress, options: ListenOptions, delegate: any ListenerDelegate, on scheduler: any Scheduler,
@@ -49,6 +51,12 @@ public protocol Transport: AnyObject, Sendable {
 extension Transport {
   /// Itself: where there are no sockets, there is no I/O to be spread.
   public func carried(byIOLoops count: Int) throws(NodeError) -> any Transport { self }
+}
+
+/// A stream that is being opened.
+public protocol PendingDial: AnyObject {
+  /// Lets go of its socket at once. Whether the completion is called then is left open, and once it was this does nothing.
+  func cancel()
 }
 
 /// An open listener.

@@ -53,25 +53,30 @@ extension HostConn {
     }
   }
 
-  /// read_until(conn, delimiter, max) → the bytes before the delimiter, which is consumed too
+  /// Bytes before a delimiter, where the script does not say; less where less can be held.
+  private static let untilAtMost: Int64 = 1 << 20
+
+  /// read_until(conn, delimiter, max?) → the bytes before the delimiter, which is consumed too
   private static let readUntil: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else { return notLive(call, "read_until") }
     guard let text = call.bytes(2), !text.isEmpty else {
       return call.raise("usage", "conn:read_until: a delimiter of at least one byte is expected")
     }
-    guard let max = call.integer(3), max > 0 else {
+    let delimiter = Array(text)
+    let most = call.isNil(3) ? min(untilAtMost, Int64(side.connection.readLimit - delimiter.count)) : call.integer(3)
+    guard let max = most, max > 0 else {
       return call.raise("usage", "conn:read_until: max must be a whole number of at least 1")
     }
-    let delimiter = Array(text)
     var searched = 0
-    return perform(call, side, "read_until", bound: 1) { inbound in
+    let (bound, isOver) = max.addingReportingOverflow(Int64(delimiter.count))
+    return perform(call, side, "read_until", bound: isOver ? .max : bound) { inbound in
       let bytes = inbound.bytes
       if let index = bytes.firstIndex(of: delimiter, from: searched) {
         guard index <= max else { return overMax(index, max) }
         return .bytes(UnsafeRawBufferPointer(rebasing: bytes[..<index]), consume: index + delimiter.count)
       }
-      guard bytes.count < Int(max) + delimiter.count else { return overMax(bytes.count, max) }
+      guard bytes.count < bound else { return overMax(bytes.count, max) }
       searched = Swift.max(0, bytes.count - delimiter.count + 1)
       return .more(total: bytes.count + 1)
     }

@@ -16,7 +16,6 @@ local native = host.conn
 local native_send, native_try_send = native.send, native.try_send
 
 local default_request_timeout = 30
-local default_until = 1 << 20
 
 local plain_methods = {
   send = native_send,
@@ -101,11 +100,9 @@ function plain_methods.request(conn, message, options)
   return reply, problem
 end
 
--- read_until(delimiter, max = "1MiB") → the bytes before the delimiter, which is taken too
+-- read_until(delimiter, max = "1MiB", or less where less can be held) → the bytes before the delimiter, which is taken too
 function plain_methods.read_until(conn, delimiter, max)
-  if math_type(max) ~= "integer" then
-    max = max == nil and default_until or text.size(max, "conn:read_until: max", 2)
-  end
+  if max ~= nil and math_type(max) ~= "integer" then max = text.size(max, "conn:read_until: max", 2) end
   return native.read_until(conn, delimiter, max)
 end
 

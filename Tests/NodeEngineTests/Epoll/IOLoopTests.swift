@@ -86,6 +86,18 @@ import Testing
     #expect(channel.pause())
   }
 
+  @Test(arguments: [1, 7, 1000, 4096, 5000])
+  func `What waits needs little more memory than it has bytes, however small the pieces`(size: Int) {
+    let stream = (0..<RelayChannel.readAhead).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+    var waiting: [ReceivedBytes] = []
+    for start in stride(from: 0, to: stream.count, by: size) {
+      stream[start..<Swift.min(start + size, stream.count)].withUnsafeBytes { waiting.gather(ReceivedBytes(copying: $0)) }
+    }
+    #expect(waiting.flatMap { Array($0.view) } == stream)
+    // Two neighbours are more than 4 KiB, or they would be one.
+    #expect(waiting.count <= 2 * stream.count / 4096 + 1)
+  }
+
   @Test func `Buffers that nobody has needed for a while go back to the system`() {
     let buffers = ReadBuffers()
     let taken = (0..<4).map { _ in buffers.take() }

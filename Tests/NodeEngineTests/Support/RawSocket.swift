@@ -59,6 +59,9 @@ final class RawSocket: @unchecked Sendable {
     max(0, Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)))
   }
 
+  /// A byte out of band, which readers skip.
+  func sendUrgent(_ byte: UInt8) { withUnsafeBytes(of: byte) { _ = Glibc.send(descriptor, $0.baseAddress, 1, Int32(MSG_OOB)) } }
+
   func sendAll(_ bytes: [UInt8]) async throws {
     var rest = bytes[...]
     try await eventually("the peer takes \(bytes.count) bytes") {

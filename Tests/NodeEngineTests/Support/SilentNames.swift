@@ -26,7 +26,7 @@ final class SilentNames: Transport, @unchecked Sendable {
   func dial(
     _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
     completion: @escaping (Result<any ByteStream, NodeError>) -> Void
-  ) {
+  ) -> (any PendingDial)? {
     sockets.dial(address, options: options, timeout: timeout, on: scheduler, completion: completion)
   }
 

@@ -4,7 +4,7 @@ import NIOCore
 import NodeCore
 
 /// A socket that is being connected.
-final class EpollDial: EpollSource {
+final class EpollDial: EpollSource, PendingDial {
   private let address: PeerAddress
   private let ioLoops: IOLoops?
   @exclusivity(unchecked) private var completion: ((Result<any ByteStream, NodeError>) -> Void)?
@@ -24,7 +24,7 @@ final class EpollDial: EpollSource {
   static func start(
     _ address: PeerAddress, _ options: DialOptions, _ timeout: Duration, _ loop: EpollLoop, _ ioLoops: IOLoops?,
     _ completion: @escaping (Result<any ByteStream, NodeError>) -> Void
-  ) throws(NodeError) {
+  ) throws(NodeError) -> EpollDial {
     let target = try SystemAddress(address)
     let local: SystemAddress?
     if let wish = options.localAddress { local = try SystemAddress(wish) } else { local = nil }
@@ -34,6 +34,7 @@ final class EpollDial: EpollSource {
       do {
         try dial.prepare(options, local)
         try dial.connect(to: target, timeout)
+        return dial
       } catch {
         if dial.slot >= 0 { loop.close(dial) } else { Glibc.close(descriptor) }
         throw error
@@ -71,9 +72,7 @@ final class EpollDial: EpollSource {
     let error = events & (CEPOLL_ERR | CEPOLL_HUP) == 0 ? 0 : SystemSocket.pendingError(descriptor)
     guard error == 0 else { return end(.system(IOError(errnoCode: error, reason: "connect"), "connect to", address)) }
     guard events & CEPOLL_OUT != 0, let completion else { return }
-    self.completion = nil
-    timer?.cancel()
-    timer = nil
+    stop()
     let local = SystemAddress.local(descriptor) ?? .unix("")
     if let home = ioLoops?.next() {
       loop.release(self)
@@ -86,14 +85,24 @@ final class EpollDial: EpollSource {
     if !stream.isDead { stream.ready(events) }
   }
 
+  func cancel() {
+    guard completion != nil else { return }
+    stop()
+    loop.close(self)
+  }
+
   override func loopEnded() { end(NodeError(code: .shutdown, message: "the event loop has ended")) }
 
   private func end(_ error: NodeError) {
     guard let completion else { return }
-    self.completion = nil
-    timer?.cancel()
-    timer = nil
+    stop()
     loop.close(self)
     completion(.failure(error))
+  }
+
+  private func stop() {
+    completion = nil
+    timer?.cancel()
+    timer = nil
   }
 }

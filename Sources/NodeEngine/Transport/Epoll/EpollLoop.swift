@@ -91,7 +91,7 @@ public final class EpollLoop: @unchecked Sendable {
   func add(_ source: EpollSource) -> Bool {
     let slot = freeSlots.popLast() ?? slots.count
     if slot == slots.count { slots.append(Slot()) }
-    let events = CEPOLL_IN | CEPOLL_OUT | CEPOLL_RDHUP
+    let events = CEPOLL_IN | CEPOLL_PRI | CEPOLL_OUT | CEPOLL_RDHUP
     let data = UInt64(slots[slot].generation) << 32 | UInt64(slot)
     guard cepoll_add(epoll, source.descriptor, events, data) == 0 else {
       freeSlots.append(slot)

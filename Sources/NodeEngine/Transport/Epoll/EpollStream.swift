@@ -15,8 +15,9 @@ final class EpollStream: EpollSource, ByteStream {
   @exclusivity(unchecked) private var isReading = false
   /// The kernel may have bytes, an end or an error that epoll will not tell of again.
   @exclusivity(unchecked) private var mayRead = false
-  /// The peer has closed its side: a read that comes back short is not the last.
-  @exclusivity(unchecked) private var hasHungUp = false
+  /// A read that comes back short is not the last: the peer has closed its side, or reads stop at an urgent byte, which
+  /// nobody gets.
+  @exclusivity(unchecked) private var readsToTheEnd = false
   /// The end was read, or will not be: the socket has failed.
   @exclusivity(unchecked) private var hasEnded = false
   /// Closed, but still taking what the peer sends.
@@ -40,9 +41,9 @@ final class EpollStream: EpollSource, ByteStream {
   override func ready(_ events: UInt32) {
     let hangUp = CEPOLL_RDHUP | CEPOLL_HUP | CEPOLL_ERR
     if events & CEPOLL_OUT != 0, rest != nil { writeRest() }
-    guard events & (CEPOLL_IN | hangUp) != 0, !isDead else { return }
+    guard events & (CEPOLL_IN | CEPOLL_PRI | hangUp) != 0, !isDead else { return }
     mayRead = true
-    if events & hangUp != 0 { hasHungUp = true }
+    if events & (hangUp | CEPOLL_PRI) != 0 { readsToTheEnd = true }
     if isReading, !hasEnded {
       read()
     } else if events & (CEPOLL_ERR | CEPOLL_HUP) != 0 {
@@ -73,7 +74,7 @@ final class EpollStream: EpollSource, ByteStream {
       if count > 0 {
         loop.noteRead(count)
         // Less than was asked for: that was all, until epoll tells of more.
-        if count < EpollLoop.readSize, !hasHungUp { mayRead = false }
+        if count < EpollLoop.readSize, !readsToTheEnd { mayRead = false }
         if !isDiscarding { delegate?.streamReceived(UnsafeRawBufferPointer(start: buffer, count: count)) }
         guard isReading, mayRead, !isDead else { return }
       } else if count == 0 {

@@ -37,11 +37,12 @@ public final class EpollTransport: Transport {
   public func dial(
     _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
     completion: @escaping (Result<any ByteStream, NodeError>) -> Void
-  ) {
+  ) -> (any PendingDial)? {
     do throws(NodeError) {
-      try EpollDial.start(address, options, timeout, loop(of: scheduler), ioLoops, completion)
+      return try EpollDial.start(address, options, timeout, loop(of: scheduler), ioLoops, completion)
     } catch {
       scheduler.defer { completion(.failure(error)) }
+      return nil
     }
   }
 

@@ -78,7 +78,7 @@ final class RelayedStream: ByteStream, @unchecked Sendable {
   func takeMail() {
     let mail = channel.take()
     guard !isDead else { return }
-    received.append(contentsOf: mail.received)
+    for bytes in mail.received { received.gather(bytes) }
     if mail.hasEnded { hasEnded = true }
     if let reason = mail.failure { failure = reason }
     if mail.hasWritten {

@@ -85,7 +85,7 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
     case .own(let own): bytes = own
     }
     channel.handOver(bytes.view.count)
-    tell { $0.received.append(bytes) }
+    tell { $0.received.gather(bytes) }
   }
 
   func streamEnded() {
