@@ -16,6 +16,21 @@ static bool next_run(clua_vm *vm) {
   return __builtin_expect(!vm->kill, 1);
 }
 
+// next_run() for the shipped Lua, where the messages of a read are handled in a loop of its own.
+static int next_run_in_lua(lua_State *L) {
+  next_run(vm_of(L));
+  return 0;
+}
+
+static int set_next_run(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, *(clua_ref *)lua_touserdata(L, 1));
+  lua_pushcfunction(L, next_run_in_lua);
+  lua_setfield(L, -2, "next_run");
+  return 0;
+}
+
+bool clua_set_next_run(clua_vm *vm, clua_ref table) { return clua_protected(vm, set_next_run, &table); }
+
 // After the call that waited, or failed.
 static int end_messages(lua_State *L, int status, lua_KContext context) {
   clua_settle_run(L, status, context);

@@ -102,6 +102,8 @@ clua_ref clua_field(clua_vm *vm, clua_ref table, const char *name);  // 0 for ni
 bool clua_set_field(clua_vm *vm, clua_ref table, const char *name, const clua_pack *value);
 // unyielding(function, ...) for the shipped Lua: a pcall inside which nothing can park.
 bool clua_set_unyielding(clua_vm *vm, clua_ref table);
+// next_run() for the shipped Lua: what was done is over and well, and what follows has a time budget of its own.
+bool clua_set_next_run(clua_vm *vm, clua_ref table);
 bool clua_set_native(clua_vm *vm, clua_ref table, const char *name, clua_native function);
 clua_ref clua_globals(clua_vm *vm);
 // These look at a table without metamethods. The first two are false too for what is no table or has a metatable.

@@ -132,6 +132,11 @@ public final class LuaVM {
     guard clua_set_unyielding(raw, table.slot) else { throw takeError() }
   }
 
+  /// `table.next_run()`: what follows in the run under way has a time budget of its own.
+  package func setNextRun(_ table: LuaRef) throws(LuaError) {
+    guard clua_set_next_run(raw, table.slot) else { throw takeError() }
+  }
+
   public func plain(_ ref: LuaRef) throws(LuaError) -> LuaValue {
     var pack = clua_pack()
     defer { clua_pack_free(&pack) }

@@ -43,6 +43,32 @@ import Testing
     }
   }
 
+  /// Messages that take a few milliseconds each, all in one read.
+  @Test(arguments: [
+    "codec.length_prefixed { width = 1 }", "codec.framed { header = 1, size = function(h) return h:byte() + 1 end }",
+    "codec.map(codec.length_prefixed { width = 1 }, { decode = function(b) return b end })",
+    "codec.custom { decode = function(b) return b:bytes(1, 2), 2 end }",
+  ])
+  func `The budget is a message's own, whatever codec cuts it`(codec: String) async throws {
+    try await withNodes { nodes in
+      let server = try await nodes.start(
+        """
+        local codec = require "moonpeer.codec"
+        return { codec = \(codec), config = { script_time = "300ms", inbound_queue = 1000 },
+          init = function(node) node.state.count = 0 end,
+          process_message = function(node, conn, m)
+            local until_then = os.clock() + 0.02
+            while os.clock() < until_then do end
+            node.state.count = node.state.count + 1
+          end }
+        """)
+      let client = try RawClient(await server.node.address!)
+      try await client.write((0..<40).flatMap { _ in [1, 7] as [UInt8] })
+      try await eventually("all are handled") { try await server.lua("return node.state.count") == 40 }
+      #expect(await server.node.heuristics().budgetKills == 0)
+    }
+  }
+
   @Test(arguments: ["on_connect", "session", "handshake", "on_disconnect", "decode", "codec"])
   func `In any hook of a connection it ends that connection`(hook: String) async throws {
     let codes = [

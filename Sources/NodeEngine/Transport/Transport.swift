@@ -34,7 +34,7 @@ public protocol Transport: AnyObject, Sendable {
     completion: @escaping (Result<[PeerAddress], NodeError>) -> Void)
   /// The same, but streams are read and written by so many loops beside the scheduler's; at least 1.
   ///
-  /// - Throws: code `configuration` where there is no such thing.
+  /// - Throws: code `configuration` where there is no such thing, `system` where the loops cannot be had.
   func carried(byIOLoops count: Int) throws(NodeError) -> any Transport
   /// Opens a stream; completes with code `refused`, `timeout`, `address` or `system` where it cannot.
   ///

@@ -88,6 +88,7 @@ enum HostConn {
       return call.raise("closed", "the connection is closed")
     }
     let framing = Framing(codecArguments: call, from: 2)
+    if let problem = framing.problem { return call.raise("usage", "codec: \(problem)") }
     side.framing = framing
     if side.isAttached { side.connection.framing = framing }
     if let loop = side.loop { side.runtime.vm.release(loop) }

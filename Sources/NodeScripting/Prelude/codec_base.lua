@@ -15,6 +15,8 @@ local format = string.format
 
 local Codec = host.codec
 
+-- No frame is longer, whatever a codec says: the engine's Framing.largest.
+local largest = 1 << 40
 local M = { default_max = 1 << 20 }
 
 function M.new(fields)
@@ -35,7 +37,15 @@ function M.max(options, what, level)
   if options.max == nil then return M.default_max end
   local max = text.size(options.max, what .. ": max", level + 1)
   if max < 1 then error(what .. ": max must be at least 1 byte", level + 1) end
+  M.expect_bounded(max, what .. ": max", level + 1)
   return max
+end
+
+-- A size that the engine can count with.
+function M.expect_bounded(size, what, level)
+  if size <= largest then return end
+  error(format("%s can be at most 1 TiB, got %d bytes; what a peer may make a node hold is bounded by it, so say how "
+    .. "long a message can really be", what, size), level + 1)
 end
 
 function M.optional_function(options, key, what, level)

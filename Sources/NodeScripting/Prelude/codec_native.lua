@@ -62,6 +62,7 @@ function M.fixed(size)
   if math_type(size) ~= "integer" or size < 1 then
     error("codec.fixed: the size of a message in bytes is expected, got " .. text.got(size), 2)
   end
+  base.expect_bounded(size, "codec.fixed: the size of a message", 2)
   return base.new { kind = "fixed", size = size, max = size }
 end
 

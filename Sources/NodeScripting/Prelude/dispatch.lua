@@ -121,12 +121,14 @@ local M = {}
 
 -- Stashed messages come first, and replies that a request waits for do not reach the hook: `next_for_hook` sees to both.
 function M.loop(pull, process_message)
-  local dispatching, next_for_hook = host.conn.dispatching, host.lib.conn.next_for_hook
+  local dispatching, next_for_hook, next_run = host.conn.dispatching, host.lib.conn.next_for_hook, host.next_run
   return function(node, conn)
     while dispatching(conn) do
       local found, message = next_for_hook(conn, pull)
       if not found then return end
       process_message(node, conn, message)
+      -- A slow message is not charged to the next.
+      next_run()
     end
   end
 end

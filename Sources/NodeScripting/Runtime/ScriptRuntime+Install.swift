@@ -13,6 +13,7 @@ extension ScriptRuntime {
       host = try vm.newTable()
       try addNatives("lib", [])
       try vm.setUnyielding(host)
+      try vm.setNextRun(host)
       try vm.setNative(host, "chunk", HostModule.chunk)
       try vm.setNative(host, "native", HostModule.native)
       library = try load(shipped: "lib")

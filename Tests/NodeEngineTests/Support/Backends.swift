@@ -16,7 +16,7 @@ enum Backend: CaseIterable, CustomStringConvertible {
     case .epoll: return .sockets(.epoll, logger: logger)
     case .epollWithIOLoops:
       var environment = NodeEnvironment.sockets(.epoll, logger: logger)
-      environment.transport = EpollTransport(ioLoops: 2)
+      environment.transport = try! EpollTransport(ioLoops: 2)
       return environment
     }
   }

@@ -48,25 +48,34 @@ public final class EpollLoop: @unchecked Sendable {
   private(set) lazy var taskExecutor = EpollTaskExecutor(self)
 
   /// Starts its thread, which runs until ``stop(_:)``.
-  init(name: String, lingering: Lingering) {
+  ///
+  /// - Throws: code `system` where there are no descriptors or threads left.
+  init(name: String, lingering: Lingering) throws(NodeError) {
     self.name = name
     self.lingering = lingering
     epoll = cepoll_create()
     wakeUp = cepoll_eventfd()
-    precondition(epoll >= 0 && wakeUp >= 0, "an event loop needs two descriptors, and none are left; raise ulimit -n")
-    let isWatched = cepoll_add(epoll, wakeUp, CEPOLL_IN, Self.wakeUpData) == 0
-    precondition(isWatched, "the system refuses to watch a descriptor")
+    guard epoll >= 0 && wakeUp >= 0 else { throw Self.refused("needs two descriptors, and none are left; raise ulimit -n") }
+    guard cepoll_add(epoll, wakeUp, CEPOLL_IN, Self.wakeUpData) == 0 else {
+      throw Self.refused("cannot watch a descriptor: \(String(cString: strerror(errno)))")
+    }
     _ = taskExecutor
+    let thread = Unmanaged.passRetained(self)
     var id = pthread_t()
     let status = pthread_create(
       &id, nil,
       { loop in
         Unmanaged<EpollLoop>.fromOpaque(loop!).takeRetainedValue().run()
         return nil
-      }, Unmanaged.passRetained(self).toOpaque())
-    precondition(status == 0, "an event loop needs a thread, and the system refuses one")
+      }, thread.toOpaque())
+    guard status == 0 else {
+      thread.release()
+      throw Self.refused("needs a thread, and the system refuses one: \(String(cString: strerror(status)))")
+    }
     pthread_detach(id)
   }
+
+  private static func refused(_ why: String) -> NodeError { NodeError(code: .system, message: "an event loop \(why)") }
 
   deinit {
     // Not before: other threads may still wake a loop that has ended.

@@ -16,7 +16,11 @@ public final class EpollLoops: Sendable {
 
   init(count: Int, lingering: Lingering) {
     precondition(count >= 1, "there must be a loop")
-    loops = (1...count).map { EpollLoop(name: "moonpeer-\($0)", lingering: lingering) }
+    do {
+      loops = try (1...count).map { try EpollLoop(name: "moonpeer-\($0)", lingering: lingering) }
+    } catch {
+      preconditionFailure("\(error)")
+    }
   }
 
   /// The loop whose turn it is.

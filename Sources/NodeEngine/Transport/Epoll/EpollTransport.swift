@@ -8,11 +8,19 @@ public final class EpollTransport: Transport {
   public init() { ioLoops = nil }
 
   /// Streams that so many other loops read and write; 0: none.
-  package init(ioLoops count: Int) { ioLoops = count > 0 ? IOLoops(count) : nil }
+  ///
+  /// - Throws: code `system` where there are no descriptors or threads left for them.
+  package init(ioLoops count: Int) throws(NodeError) { ioLoops = count > 0 ? try IOLoops(count) : nil }
 
   init(ioLoops: IOLoops) { self.ioLoops = ioLoops }
 
-  public func carried(byIOLoops count: Int) -> any Transport { EpollTransport(ioLoops: count) }
+  public func carried(byIOLoops count: Int) throws(NodeError) -> any Transport {
+    do throws(NodeError) {
+      return try EpollTransport(ioLoops: count)
+    } catch {
+      throw NodeError(code: error.code, message: "io_loops: \(error.message)")
+    }
+  }
 
   private func loop(of scheduler: any Scheduler) -> EpollLoop {
     guard let loop = scheduler as? EpollLoop else {

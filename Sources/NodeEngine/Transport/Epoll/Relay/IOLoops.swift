@@ -17,15 +17,16 @@ struct IOLoops: Sendable {
   /// Takes those whose turn it is. They are started when they are first needed, and never end.
   ///
   /// - Parameter count: at least 1.
-  init(_ count: Int) {
-    loops = Self.made.withLock { made in
+  /// - Throws: code `system` where there are no descriptors or threads left.
+  init(_ count: Int) throws(NodeError) {
+    loops = try Self.made.withLock { made throws(NodeError) in
       // Nodes share them once each core has one.
       let ring = max(count, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
-      return (0..<count).map { _ in
+      return try (0..<count).map { _ throws(NodeError) in
         let place = made.turn % ring
         made.turn += 1
         while made.loops.count <= place {
-          made.loops.append(IOLoop(EpollLoop(name: "moonpeer-io-\(made.loops.count + 1)", lingering: .shared)))
+          made.loops.append(IOLoop(try EpollLoop(name: "moonpeer-io-\(made.loops.count + 1)", lingering: .shared)))
         }
         return made.loops[place]
       }
