@@ -13,8 +13,31 @@ final class BalanceSheet: Sendable {
   private struct State {
     var halves: [EndKey: Half] = [:]
     var totals = Totals()
+    /// Numbers that a script gave away and nobody saw a message of, by its node.
+    var skipped: [UInt32: Int] = [:]
+    var scripts: Set<UInt32> = []
   }
   private let state = Mutex(State())
+
+  /// That node is a script.
+  func addScript(_ node: UInt32) { state.withLock { _ = $0.scripts.insert(node) } }
+
+  /// So many messages of a node are missing on a connection that goes on. Only a script that was ended over its budget between
+  /// a number and its message may bring that about; whether it was, ``unexplained(_:kills:)`` tells.
+  func missing(_ count: Int, from sender: UInt32) -> Bool {
+    state.withLock { state in
+      guard state.scripts.contains(sender) else { return false }
+      state.skipped[sender, default: 0] += count
+      return true
+    }
+  }
+
+  /// What is wrong with a script's numbers; each of its runs that was ended accounts for one. Nil: nothing.
+  func unexplained(_ node: UInt32, kills: UInt64) -> String? {
+    let count = state.withLock { $0.skipped[node] ?? 0 }
+    guard count > kills else { return nil }
+    return "\(count) messages of node \(node) are missing, and \(kills) of its runs were ended over their budget"
+  }
 
   /// One end is over. Gives what is wrong between the two, or nil.
   func ended(_ end: EndKey, peer: EndKey, sent: Int, handled: Int) -> String? {

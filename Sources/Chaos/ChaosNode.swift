@@ -39,6 +39,7 @@ final class ChaosNode: Sendable {
       key: key, mayBeEarly: !isLua, drops: plan.configuration.inboundPolicy == .drop, sheet: world.sheet)
     let environment = world.backends.environment(plan.backend, ScriptLog.logger(record, world.verdict, world.newest))
     if isLua {
+      world.sheet.addScript(key)
       var options = ScriptOptions()
       options.defaults = plan.configuration
       options.arguments = ["key": .integer(Int64(key))]
@@ -107,7 +108,7 @@ struct NodePlan: Sendable {
     it.outboundLowWater = it.outboundHighWater / 4
     if backend == .epollWithIOLoops { it.ioLoops = 2 }
     it.scriptMemory = 6 << 20
-    it.scriptTime = .milliseconds(40)
+    it.scriptTime = .milliseconds(60)
     it.reloadTimeout = .milliseconds(2000)
     it.probation = .milliseconds(300)
     it.probationHooks = 30

@@ -77,7 +77,7 @@ final class NodeRecord: Sendable {
       if sender.connection != 0 { end.peer = sender }
       let last = end.last[lane] ?? 0
       guard number > last else { return "connection \(id): message \(number) of \(sender) in lane \(lane) came after \(last)" }
-      if lane == Lane.sent.rawValue, number != last + 1, !drops {
+      if lane == Lane.sent.rawValue, number != last + 1, !drops, !sheet.missing(Int(number - last - 1), from: sender.node) {
         return "connection \(id): messages \(last + 1) to \(number - 1) of \(sender) are missing"
       }
       end.last[lane] = number

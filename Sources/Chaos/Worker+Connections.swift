@@ -69,8 +69,8 @@ extension Worker {
   mutating func send() async {
     guard let node = world.anyNode(&generator) else { return }
     let count = chance(10) ? 200 : Int.random(in: 1...20, using: &generator)
-    let padding = chance(12) ? 100_000 : Int.random(in: 0...1500, using: &generator)
-    let actions = (0..<(padding > 10_000 ? min(count, 5) : count)).map { _ in action() }
+    let padding = chance(12) ? 50_000 : Int.random(in: 0...1500, using: &generator)
+    let actions = (0..<(padding > 10_000 ? min(count, 3) : count)).map { _ in action() }
     let pick = Int.random(in: 0..<100, using: &generator)
     let what = "\(actions.count) messages of \(padding) bytes from \(node.description)"
     await watch("send", what) {

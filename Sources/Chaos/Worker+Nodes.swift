@@ -47,7 +47,9 @@ extension Worker {
   private func bury(_ node: ChaosNode, at place: Int) async {
     if let left = await node.node.remains() { world.verdict.fail("\(name): after the shutdown of \(node.description): \(left)") }
     if let wrong = node.record.imbalance { world.verdict.fail("\(name): after the shutdown of \(node.description): \(wrong)") }
-    world.noteGone(node, await node.node.heuristics())
+    let heuristics = await node.node.heuristics()
+    if let wrong = world.sheet.unexplained(node.key, kills: heuristics.budgetKills) { world.verdict.fail("\(name): \(wrong)") }
+    world.noteGone(node, heuristics)
     await watch("see the port free", node.description) {
       // Another node may have been given the port; then it is that one's.
       while Ports.listening.contains(node.address), !world.isBusy, !world.nodes.contains(where: { $0.address == node.address }) {

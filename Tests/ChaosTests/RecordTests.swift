@@ -6,7 +6,7 @@ import Testing
 struct RecordTests {
   private let peer = EndKey(node: 9, connection: 3)
 
-  private func record(drops: Bool = false, mayBeEarly: Bool = false, _ sheet: BalanceSheet = BalanceSheet()) -> NodeRecord {
+  private func record(_ sheet: BalanceSheet = BalanceSheet(), drops: Bool = false, mayBeEarly: Bool = false) -> NodeRecord {
     NodeRecord(key: 1, mayBeEarly: mayBeEarly, drops: drops, sheet: sheet)
   }
 
@@ -74,6 +74,17 @@ struct RecordTests {
     #expect(sheet.ended(b, peer: a, sent: 2, handled: 6) != nil)
     #expect(sheet.ended(b, peer: a, sent: 2, handled: 5) == nil)
     #expect(sheet.ended(a, peer: b, sent: 5, handled: 3) != nil)
+  }
+
+  @Test func `What is missing of a script's messages has to be explained by runs that were ended`() {
+    let sheet = BalanceSheet()
+    let record = record(sheet)
+    sheet.addScript(peer.node)
+    #expect(record.connected(1, peer: peer) == nil)
+    #expect(handle(record, [1, 3, 6]) == nil)
+    #expect(sheet.unexplained(peer.node, kills: 3) == nil)
+    #expect(sheet.unexplained(peer.node, kills: 2) != nil)
+    #expect(handle(record, [5]) != nil)
   }
 
   @Test func `A message survives its way as bytes, and nothing else is taken for one`() throws {
