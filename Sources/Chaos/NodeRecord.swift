@@ -128,7 +128,9 @@ final class NodeRecord: Sendable {
   var imbalance: String? {
     state.withLock { state in
       if state.hasCrashed { return nil }
-      if !state.ends.isEmpty { return "no on_disconnect for the connections \(state.ends.keys.sorted())" }
+      if !state.ends.isEmpty {
+        return "no on_disconnect for connections, or messages after it: \(state.ends.map { "\($0): \($1)" }.sorted())"
+      }
       return state.connects == state.disconnects
         ? nil : "on_connect ran \(state.connects) times, on_disconnect \(state.disconnects) times"
     }

@@ -85,6 +85,8 @@ class SwiftLogic: Framed, Handshaking, OnConnecting, OnDisconnecting, @unchecked
   private final class Numbers { var last: UInt32 = 0 }
 
   func queue(_ connection: Connection, _ action: Message.Action, padding: Int) -> SendOutcome {
+    // While it is being closed there could be last words; then nobody would know how many it was in the end.
+    guard connection.isOpen else { return .closed }
     let numbers = connection.owner as? Numbers ?? Numbers()
     connection.owner = numbers
     let message = Message(sender: end(connection), lane: .sent, number: numbers.last + 1, action: action)

@@ -46,8 +46,11 @@ extension Worker {
 
   private func bury(_ node: ChaosNode, at place: Int) async {
     if let left = await node.node.remains() { world.verdict.fail("\(name): after the shutdown of \(node.description): \(left)") }
-    if let wrong = node.record.imbalance { world.verdict.fail("\(name): after the shutdown of \(node.description): \(wrong)") }
     let heuristics = await node.node.heuristics()
+    if let wrong = node.record.imbalance {
+      let late = heuristics.hookTimeouts
+      world.verdict.fail("\(name): after the shutdown of \(node.description), \(late) hooks of which ran late: \(wrong)")
+    }
     if let wrong = world.sheet.unexplained(node.key, kills: heuristics.budgetKills) { world.verdict.fail("\(name): \(wrong)") }
     world.noteGone(node, heuristics)
     await watch("see the port free", node.description) {

@@ -42,21 +42,22 @@ extension Connection {
     if let reason { throw NodeError(code: .closed, message: "not flushed: \(reason)") }
   }
 
-  /// The next message; nil when the connection has ended.
+  /// The next message; nil when the connection has ended, or is being closed: what has arrived by then goes with it.
   ///
   /// - Throws: code `decode` where the bytes are no message, `busy` where somebody else reads.
   public nonisolated(nonsending) func receive() async throws(NodeError) -> [UInt8]? {
-    while true {
+    while isOpen {
       switch inbound.nextMessage() {
       case .message(let bytes): return Array(bytes)
       case .invalid(let why):
         failDecoding(why)
         throw NodeError(code: .decode, message: why)
       case .needMore:
-        if inbound.isEnded || !isOpen { return nil }
+        if inbound.isEnded { return nil }
         try await waitReadable()
       }
     }
+    return nil
   }
 
   /// Exactly so many raw bytes; 0 gives none at once.

@@ -8,7 +8,7 @@ import Testing
 @Suite(.onEveryBackend) struct ConversationTests {
   /// Runs the body as its session and keeps what came of it.
   private final class Session: Recorder, Conversing, @unchecked Sendable {
-    enum Step: Sendable { case read(Int), line(max: Int), message, codec(Framing), twoReaders }
+    enum Step: Sendable { case read(Int), line(max: Int), message, codec(Framing), twoReaders, close }
     let steps: [Step]
     let results = Mutex<[String]>([])
 
@@ -28,6 +28,9 @@ import Testing
           case .codec(let framing):
             connection.framing = framing
             result = "ok"
+          case .close:
+            connection.disconnect(DisconnectReason(.local))
+            result = "closed"
           case .twoReaders:
             let token = connection.whenReadable { _ in }
             defer { token.cancel() }
@@ -41,6 +44,17 @@ import Testing
     }
 
     var outcome: [String] { results.withLock { $0 } }
+  }
+
+  @Test func `Once the connection is being closed, a conversation gets none of the messages that are left`() async throws {
+    let session = Session([.message, .close, .message])
+    try await withNode(session) { node in
+      let raw = try RawSocket(to: await node.address)
+      raw.send(frame(Array("a".utf8)) + frame(Array("b".utf8)) + frame(Array("c".utf8)))
+      try await eventually("it is over") { session.outcome.count == 3 }
+      #expect(session.outcome == ["a", "closed", "end"])
+      raw.close()
+    }
   }
 
   private func run(_ steps: [Session.Step], _ send: (RawSocket) async throws -> Void) async throws -> [String] {
