@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "CEpoll.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -41,6 +43,14 @@ void cepoll_signal(int descriptor) {
 
 int cepoll_accept(int listener, void *address, uint32_t *length) {
   return accept4(listener, address, length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+int cepoll_waiting(int listener) {
+  struct tcp_info info = { 0 };
+  socklen_t length = sizeof info;
+  // Of a listener the system gives the length of its queue in the place of what is not acknowledged (tcp_get_info).
+  if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return 0;
+  return (int)info.tcpi_unacked;
 }
 
 void cepoll_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

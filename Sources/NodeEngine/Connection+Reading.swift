@@ -120,11 +120,21 @@ extension Connection: ByteStreamDelegate {
   public func streamReceived(_ bytes: UnsafeRawBufferPointer) {
     node.assertOnLoop()
     guard isOpen else { return }
+    // What is sent meanwhile leaves in one write once the read is handled: the end of the tick has nothing to do for it.
+    let isScheduled = isFlushScheduled
+    isFlushScheduled = true
+    handle(bytes)
+    isFlushScheduled = isScheduled
+    node.tick &+= 1
+    flushNow()
+  }
+
+  private func handle(_ bytes: UnsafeRawBufferPointer) {
     inbound.open(bytes)
     if let tapped { tapped.received(bytes, self) }
     if inbound.count >= inbound.wanted { pump() }
     inbound.close()
-    guard isOpen else { return flushNow() }
+    guard isOpen else { return }
     noteProgress()
     if isHeld, node.configuration.inboundPolicy == .drop {
       let limit = node.configuration.inboundQueue
@@ -133,8 +143,6 @@ extension Connection: ByteStreamDelegate {
       if dropped > 0 { node.noteDropped(dropped, self) }
     }
     updateReading()
-    // Replies of this read leave in one write.
-    flushNow()
   }
 
   public func streamEnded() {

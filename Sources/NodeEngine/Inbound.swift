@@ -26,10 +26,10 @@ public final class Inbound {
   /// Bytes known to hold no delimiter.
   @exclusivity(unchecked) private var searched = 0
   /// No more will come.
-  public internal(set) var isEnded = false
+  @exclusivity(unchecked) public internal(set) var isEnded = false
   /// Counts what was taken, for the idle time-out.
   @exclusivity(unchecked) private(set) var progress: UInt64 = 0
-  var framing: Framing? { didSet { plainMax = framing?.plainMax ?? -1 } }
+  @exclusivity(unchecked) var framing: Framing? { didSet { plainMax = framing?.plainMax ?? -1 } }
   /// The `max` of the commonest framing, a length of four bytes, which is cut here; -1 for any other.
   @exclusivity(unchecked) private var plainMax = -1
   @exclusivity(unchecked) private(set) var messagesReceived: UInt64 = 0

@@ -73,6 +73,8 @@ public final class LocalNode {
   @exclusivity(unchecked) var isPortFree = false
   @exclusivity(unchecked) private var ordered: [Connection]?
   @exclusivity(unchecked) private var toFlush: [Connection] = []
+  /// An empty array whose storage the next tick uses.
+  @exclusivity(unchecked) private var spareToFlush: [Connection] = []
   @exclusivity(unchecked) var toTrim: [Connection] = []
   @exclusivity(unchecked) var trimTimer: (any ScheduledTimer)?
   @exclusivity(unchecked) private var droppedSinceLog = 0
@@ -150,12 +152,15 @@ public final class LocalNode {
     guard toFlush.count == 1 else { return }
     scheduler.defer { [self] in
       tick &+= 1
-      let connections = toFlush
-      toFlush.removeAll(keepingCapacity: connections.count < 1024)
+      var connections = spareToFlush
+      spareToFlush = []
+      swap(&connections, &toFlush)
       for connection in connections {
         connection.isFlushScheduled = false
         connection.flushNow()
       }
+      connections.removeAll(keepingCapacity: connections.count < 1024)
+      spareToFlush = connections
     }
   }
 

@@ -29,6 +29,8 @@ int cepoll_eventfd(void);
 void cepoll_signal(int eventfd);
 // Not blocking; `address` has room for `*length` bytes.
 int cepoll_accept(int listener, void *address, uint32_t *length);
+// How many connections wait to be accepted; 0 also where the system does not say (a Unix socket).
+int cepoll_waiting(int listener);
 void cepoll_name_thread(const char *name);
 
 #endif

@@ -27,11 +27,11 @@ enum HostConsole {
   private static let setBinding: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else { return HostConn.closed(call) }
-    if let loop = side.loop { side.runtime.vm.release(loop) }
-    side.loop = call.isFunction(2) ? call.ref(2) : nil
-    side.isDirect = call.boolean(3) ?? false
-    side.decoder =
-      call.isFunction(4) ? MessageSeries.decoder(call.ref(4), call.ref(5), max: side.framing?.max ?? 1 << 20) : nil
+    side.binding = CodecBinding(
+      side.runtime.vm, framing: side.framing, loop: call.isFunction(2) ? call.ref(2) : nil,
+      isDirect: call.boolean(3) ?? false,
+      decoder: call.isFunction(4)
+        ? MessageSeries.decoder(call.ref(4), call.ref(5), max: side.framing?.max ?? 1 << 20) : nil)
     return call.none()
   }
 }

@@ -15,18 +15,8 @@ package final class ConnectionScript {
   @exclusivity(unchecked) private(set) var handle: LuaRef
   private let object: LuaObject
   @exclusivity(unchecked) var framing: Framing?
-  /// Frames go to `process_message` without passing through Lua first.
-  @exclusivity(unchecked) var isDirect = false
-  /// The binding's dispatch loop, where Lua stands between the socket and the hook.
-  @exclusivity(unchecked) var loop: LuaRef?
-  /// The script's own decoder, where the engine calls it without passing through the binding.
-  var decoder: LuaDecoder? {
-    didSet {
-      guard let oldValue else { return }
-      runtime.vm.release(oldValue.decode)
-      runtime.vm.release(oldValue.refuse)
-    }
-  }
+  /// nil before there is a codec, and after the end.
+  @exclusivity(unchecked) var binding: CodecBinding?
   /// Requests wait for replies: messages must be offered to them first.
   @exclusivity(unchecked) var hasRequests = false
   /// Decoded messages wait in Lua for whoever is to have them.
@@ -51,12 +41,18 @@ package final class ConnectionScript {
   convenience init(connection: Connection, hooks: ScriptHooks) throws(ScriptError) {
     try self.init(staged: connection, hooks: hooks)
     attach()
+    if let shared = hooks.sharedBinding {
+      // The handle has it already (make_handle).
+      bind(shared)
+      return
+    }
     let handle = handle
     do {
       _ = try hooks.runtime.vm.callNow(hooks.glue.prepare) { $0.ref(handle) }
     } catch {
       throw ScriptError(error)
     }
+    hooks.sharedBinding = binding
   }
 
   /// For a connection that other code has: its handle, without power over it until ``attach()``.
@@ -81,6 +77,12 @@ package final class ConnectionScript {
     } catch {
       throw ScriptError(error)
     }
+  }
+
+  func bind(_ binding: CodecBinding) {
+    self.binding = binding
+    framing = binding.framing
+    if isAttached { connection.framing = framing }
   }
 
   /// The connection is this generation's now.
@@ -182,9 +184,7 @@ package final class ConnectionScript {
     let vm = runtime.vm
     vm.release(object.ref)
     vm.release(handle)
-    if let loop { vm.release(loop) }
-    loop = nil
-    decoder = nil
+    binding = nil
   }
 
   /// Starts `on_disconnect` if it has not started.

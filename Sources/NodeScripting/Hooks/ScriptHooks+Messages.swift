@@ -8,19 +8,19 @@ extension ScriptHooks {
   func receive(_ side: ConnectionScript) {
     guard side.dispatch == nil else { return }
     guard let function = script.processMessage else { return }
-    if !side.hasRequests && (side.isDirect || side.decoder != nil) {
-      deliver(function, to: side)
-    } else if let loop = side.loop {
+    guard let binding = side.binding else { return }
+    if !side.hasRequests && (binding.isDirect || binding.decoder != nil) {
+      deliver(function, binding.decoder, to: side)
+    } else if let loop = binding.loop {
       dispatch(loop, of: side)
     }
   }
 
   /// One call per message on one pooled coroutine, until the bytes run out, a hook waits or the connection has enough.
-  private func deliver(_ function: LuaRef, to side: ConnectionScript) {
+  private func deliver(_ function: LuaRef, _ decoder: LuaDecoder?, to side: ConnectionScript) {
     let task = runtime.takeTask(.message)
     task.connection = side
     var series = MessageSeries(side)
-    let decoder = side.decoder
     var status: LuaRunStatus
     repeat {
       status = withUnsafeMutablePointer(to: &series) { series in
@@ -36,7 +36,7 @@ extension ScriptHooks {
     runtime.recycle(task)
     if let problem = series.problem { return side.connection.failDecoding(problem) }
     // A request waits now: from here on messages are offered to it.
-    if side.hasRequests, side.connection.isOpen, let loop = side.loop { dispatch(loop, of: side) }
+    if side.hasRequests, side.connection.isOpen, let loop = side.binding?.loop { dispatch(loop, of: side) }
   }
 
   /// The binding's loop in Lua: pulls, decodes, offers to requests, calls the hook.
@@ -67,7 +67,7 @@ extension ScriptHooks {
       side.dispatch = nil
       guard side.connection.isOpen else { return }
       // What was kept for later comes before what is still in the engine's buffer, and before the peer's end.
-      if side.hasRequests, let loop = side.loop {
+      if side.hasRequests, let loop = side.binding?.loop {
         dispatch(loop, of: side)
         guard side.dispatch == nil, side.connection.isOpen else { return }
       }
@@ -114,7 +114,7 @@ extension ScriptHooks {
 
   /// Messages are there that no read brought: kept by a request, or found by a task that stopped taking them.
   func redispatch(_ side: ConnectionScript) {
-    guard side.connection.phaseIsLive, side.dispatch == nil, let loop = side.loop else { return }
+    guard side.connection.phaseIsLive, side.dispatch == nil, let loop = side.binding?.loop else { return }
     dispatch(loop, of: side)
   }
 

@@ -23,6 +23,8 @@ package final class ScriptHooks {
   @exclusivity(unchecked) var onFailure: ((ScriptError) -> Void)?
   /// The connections that are its own: set up, live or ending, streams included.
   @exclusivity(unchecked) var connectionCount = 0
+  /// The codec of all connections, once the first connection has it; nil where each chooses its own.
+  @exclusivity(unchecked) var sharedBinding: CodecBinding?
   /// Called when one of them is forgotten.
   @exclusivity(unchecked) var onForgotten: (() -> Void)?
   @exclusivity(unchecked) private var shutdownRun: ScriptTask?

@@ -89,12 +89,11 @@ enum HostConn {
     }
     let framing = Framing(codecArguments: call, from: 2)
     if let problem = framing.problem { return call.raise("usage", "codec: \(problem)") }
-    side.framing = framing
-    if side.isAttached { side.connection.framing = framing }
-    if let loop = side.loop { side.runtime.vm.release(loop) }
-    side.loop = call.isFunction(9) ? call.ref(9) : nil
-    side.isDirect = call.boolean(10) ?? false
-    side.decoder = call.isFunction(11) ? MessageSeries.decoder(call.ref(11), call.ref(12), max: framing.max) : nil
+    side.bind(
+      CodecBinding(
+        side.runtime.vm, framing: framing, loop: call.isFunction(9) ? call.ref(9) : nil,
+        isDirect: call.boolean(10) ?? false,
+        decoder: call.isFunction(11) ? MessageSeries.decoder(call.ref(11), call.ref(12), max: framing.max) : nil))
     return call.none()
   }
 

@@ -8,7 +8,7 @@ local error, getmetatable, setmetatable, type = error, getmetatable, setmetatabl
 local M = {}
 local script, node = host.script, host.handle
 local bindings = setmetatable({}, { __mode = "k" }) -- codec → binding, made once
-local fallback
+local fallback, shared -- the codec of all connections, and its binding once one has it
 
 local function set_codec(conn, codec)
   if getmetatable(codec) ~= host.codec then
@@ -27,7 +27,9 @@ end
 M.set_codec = set_codec
 
 function M.make_handle(object, id, address, local_address, side)
-  return lib.conn.make(object, id, address, local_address, side)
+  local conn = lib.conn.make(object, id, address, local_address, side)
+  if shared then lib.conn.bind(conn, shared) end
+  return conn
 end
 
 -- The codec of a script that has one for all connections, as soon as the handle stands: a handshake may use it.
@@ -35,6 +37,7 @@ function M.prepare(conn)
   if type(script.codec) == "function" then return end
   fallback = fallback or script.codec or lib.codec.bytes()
   set_codec(conn, fallback)
+  shared = bindings[fallback]
 end
 
 -- For a connection that was live before this code was: its codec, without its handshake.

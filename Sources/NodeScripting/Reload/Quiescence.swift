@@ -97,7 +97,7 @@ final class Quiescence {
 
   private var stashed: [ConnectionScript] {
     generations.node.everyConnection.compactMap { hooks.side(of: $0) }.filter { side in
-      side.hasStash && side.loop != nil && side.connection.phaseIsLive && !staying(side)
+      side.hasStash && side.binding?.loop != nil && side.connection.phaseIsLive && !staying(side)
     }
   }
 }

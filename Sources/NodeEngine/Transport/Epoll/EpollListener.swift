@@ -95,12 +95,15 @@ final class EpollListener: EpollSource, Listener {
   override func again() { accept() }
 
   private func accept() {
-    guard pause == nil else { return }
-    for _ in 0..<Self.acceptsPerTurn {
+    guard pause == nil, room > 0, mayAccept else { return }
+    // An accept that finds nothing costs ten times as much as asking. Those that come later epoll tells of.
+    let waiting = SystemSocket.waitingConnections(descriptor)
+    for number in 1...Self.acceptsPerTurn {
       guard room > 0, mayAccept, let delegate else { return }
       var remote = SystemAddress()
       let connection = remote.fill { cepoll_accept(descriptor, $0, $1) }
       if connection >= 0 {
+        if number == waiting { mayAccept = false }
         letIn(connection, remote, delegate)
         continue
       }
@@ -115,7 +118,7 @@ final class EpollListener: EpollSource, Listener {
       }
       return
     }
-    loop.goOn(self)
+    if mayAccept { loop.goOn(self) }
   }
 
   private func letIn(_ connection: Int32, _ remote: SystemAddress, _ delegate: any ListenerDelegate) {

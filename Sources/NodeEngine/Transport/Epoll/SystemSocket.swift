@@ -1,3 +1,4 @@
+import CEpoll
 import Glibc
 import NIOCore
 import NodeCore
@@ -42,6 +43,9 @@ enum SystemSocket {
     var question = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     return poll(&question, 1, 0) > 0
   }
+
+  /// How many connections a listener's queue holds; 0 also where the system does not say (a Unix socket).
+  static func waitingConnections(_ listener: Int32) -> Int { Int(cepoll_waiting(listener)) }
 
   /// The next close sends a reset. Fails on a Unix socket, which has none: its peer sees the end.
   static func resetOnClose(_ descriptor: Int32) {
