@@ -77,7 +77,7 @@ static int filled_rawget(lua_State *L) {
 
 static int plain_getmetatable(lua_State *L) {
   luaL_checkany(L, 1);
-  if (is_unfilled(L, 1) || !lua_getmetatable(L, 1)) {
+  if (!lua_getmetatable(L, 1) || lua_topointer(L, -1) == vm_of(L)->unfilled) {
     lua_pushnil(L);
     return 1;
   }
