@@ -8,7 +8,7 @@ enum ReloadMemoryCase {
   static let cases = [
     Case(
       name: "reload-memory",
-      summary: "resident memory per reload, after the first %n, of ten times that; a tenth refused, a tenth failing, a tenth rolled back",
+      summary: "resident memory per reload after the first %n, of ten times that: a tenth refused, failing, rolled back",
       unit: .memory, parameters: Parameters(connections: 4, loops: 2), number: 1000, body: body)
   ]
 
