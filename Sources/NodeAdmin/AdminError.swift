@@ -1,3 +1,5 @@
+import Glibc
+
 /// What went wrong in looking at nodes from outside.
 public struct AdminError: Error, Sendable, CustomStringConvertible {
   /// Extensible, so match with a `default`.
@@ -10,6 +12,10 @@ public struct AdminError: Error, Sendable, CustomStringConvertible {
     public static let addressInUse = Code(rawValue: "address_in_use")
     /// A file is there already.
     public static let exists = Code(rawValue: "exists")
+    /// A path that is too long for a socket, or names what is none of ours.
+    public static let path = Code(rawValue: "path")
+    /// A folder or socket that others could get at.
+    public static let permissions = Code(rawValue: "permissions")
     /// The system refused; the message has its words.
     public static let system = Code(rawValue: "system")
   }
@@ -28,4 +34,9 @@ public struct AdminError: Error, Sendable, CustomStringConvertible {
   }
 
   public var description: String { message }
+
+  /// - Parameter number: the system's `errno`.
+  static func system(_ what: String, _ number: Int32) -> AdminError {
+    AdminError(code: .system, message: "\(what): \(String(cString: strerror(number)))")
+  }
 }

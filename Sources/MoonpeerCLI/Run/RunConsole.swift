@@ -12,7 +12,7 @@ enum RunConsole {
   ) async throws(CommandFailure) -> ConsoleServer? {
     guard wish != "off" else { return nil }
     let host = ConsoleHost(version: Version.text, nodes: { nodes }, setLogLevel: { levels.set($0, to: $1) })
-    do throws(ConsoleError) {
+    do throws(AdminError) {
       let server = if let wish { try await ConsoleServer.start(host, at: wish) } else { try await ConsoleServer.start(host) }
       logger.info("console at \(server.path)")
       return server

@@ -51,7 +51,7 @@ public final class PacketCapture: TrafficTap {
       if number == EEXIST {
         throw AdminError(code: .exists, message: "\"\(path)\" is there already; move it away, or name another file")
       }
-      throw AdminError(code: .system, message: "cannot write \"\(path)\": \(String(cString: strerror(number)))")
+      throw .system("cannot write \"\(path)\"", number)
     }
     self.mostWaiting = mostWaiting
     writer = CaptureWriter(descriptor)

@@ -19,9 +19,9 @@ public struct ConsoleFolder: Sendable {
   /// Makes the folder where there is none.
   ///
   /// - Throws: code `permissions` where it is somebody else's or others could get in; it is left as it is.
-  func prepare() throws(ConsoleError) {
+  func prepare() throws(AdminError) {
     if mkdir(path, 0o700) != 0, errno != EEXIST { throw .system("cannot make the folder \(path)", errno) }
-    if let problem { throw ConsoleError(.permissions, problem) }
+    if let problem { throw AdminError(code: .permissions, message: problem) }
   }
 
   /// Why the folder cannot be trusted; nil: it can.

@@ -15,8 +15,7 @@ public final class ConsoleServer: Sendable {
   private let identity: [UInt]?
 
   /// Opens it in the user's folder, and removes what dead processes left there.
-  public static func start(_ host: ConsoleHost, in folder: ConsoleFolder = .standard) async throws(ConsoleError) -> ConsoleServer
-  {
+  public static func start(_ host: ConsoleHost, in folder: ConsoleFolder = .standard) async throws(AdminError) -> ConsoleServer {
     try folder.prepare()
     folder.removeStale()
     return try await start(host, at: folder.socket(of: getpid()))
@@ -24,8 +23,8 @@ public final class ConsoleServer: Sendable {
 
   /// Opens it at a path; a socket that nobody listens on any more is replaced.
   ///
-  /// - Throws: code `path`, `in_use` or `system`. No other file is ever touched.
-  public static func start(_ host: ConsoleHost, at path: String) async throws(ConsoleError) -> ConsoleServer {
+  /// - Throws: code `path`, `address_in_use` or `system`. No other file is ever touched.
+  public static func start(_ host: ConsoleHost, at path: String) async throws(AdminError) -> ConsoleServer {
     let descriptor = try SocketFile.bind(path)
     let identity = SocketFile.identity(of: path)
     let clients = ConsoleClients()
@@ -35,7 +34,7 @@ public final class ConsoleServer: Sendable {
         .childChannelInitializer { channel in
           PeerCredentials.of(channel).flatMapThrowing { peer in
             // The folder and the file keep others away; where those were changed, this does.
-            guard peer.areWelcome else { throw ConsoleError(.permissions, "not the owner") }
+            guard peer.areWelcome else { throw AdminError(code: .permissions, message: "not the owner") }
             try channel.pipeline.syncOperations.addHandler(ConsoleClient(host, clients))
           }
         }
@@ -43,7 +42,7 @@ public final class ConsoleServer: Sendable {
       return ConsoleServer(path: path, listener: listener, clients: clients, identity: identity)
     } catch {
       unlink(path)
-      throw ConsoleError(.system, "cannot open a console at \(path): \(error)")
+      throw AdminError(code: .system, message: "cannot open a console at \(path): \(error)")
     }
   }
 
@@ -98,7 +97,7 @@ struct PeerCredentials: Sendable {
 
   static func of(_ channel: any Channel) -> EventLoopFuture<PeerCredentials> {
     guard let options = channel as? any SocketOptionProvider else {
-      return channel.eventLoop.makeFailedFuture(ConsoleError(.permissions, "no socket"))
+      return channel.eventLoop.makeFailedFuture(AdminError(code: .permissions, message: "no socket"))
     }
     return options.unsafeGetSocketOption(level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED))
   }

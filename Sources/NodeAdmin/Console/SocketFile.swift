@@ -20,19 +20,19 @@ enum SocketFile {
 
   /// A bound socket that only its owner can connect to, in the place of one that nobody listens on any more.
   ///
-  /// - Throws: code `path` for a file of another kind, which is left alone; `inUse` where somebody listens.
-  static func bind(_ path: String) throws(ConsoleError) -> Int32 {
+  /// - Throws: code `path` for a file of another kind, which is left alone; `addressInUse` where somebody listens.
+  static func bind(_ path: String) throws(AdminError) -> Int32 {
     switch state(of: path) {
     case .absent: break
     case .dead: unlink(path)
-    case .listening: throw ConsoleError(.inUse, "\(path): another process has its console there")
-    case .other: throw ConsoleError(.path, "\(path) exists and is no socket of ours; it is left alone")
+    case .listening: throw AdminError(code: .addressInUse, message: "\(path): another process has its console there")
+    case .other: throw AdminError(code: .path, message: "\(path) exists and is no socket of ours; it is left alone")
     }
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw .system("cannot open a console", errno) }
     guard let isBound = withName(path, { Glibc.bind(descriptor, $0, $1) == 0 }) else {
       close(descriptor)
-      throw ConsoleError(.path, "\(path) is longer than the system allows for a socket, \(longest) bytes")
+      throw AdminError(code: .path, message: "\(path) is longer than the system allows for a socket, \(longest) bytes")
     }
     guard isBound else {
       let number = errno

@@ -66,15 +66,15 @@ import Testing
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let host = ConsoleHost(version: "test", nodes: { [] }, setLogLevel: { _, _ in })
     await #expect { try await ConsoleServer.start(host, in: ConsoleFolder(path: folder)) } throws: {
-      ($0 as? ConsoleError)?.code == .permissions
+      ($0 as? AdminError)?.code == .permissions
     }
     #expect(mode(folder) == 0o755)
     let file = folder + "/file"
     try Data("mine".utf8).write(to: URL(fileURLWithPath: file))
-    await #expect { try await ConsoleServer.start(host, at: file) } throws: { ($0 as? ConsoleError)?.code == .path }
+    await #expect { try await ConsoleServer.start(host, at: file) } throws: { ($0 as? AdminError)?.code == .path }
     #expect(try String(contentsOfFile: file, encoding: .utf8) == "mine")
     await #expect { try await ConsoleServer.start(host, at: folder + "/" + String(repeating: "x", count: 200)) } throws: {
-      ($0 as? ConsoleError)?.code == .path
+      ($0 as? AdminError)?.code == .path
     }
   }
 
@@ -82,7 +82,7 @@ import Testing
     try await TestConsole.with([("one", quiet)]) { console in
       let host = ConsoleHost(version: "test", nodes: { [] }, setLogLevel: { _, _ in })
       await #expect { try await ConsoleServer.start(host, at: console.server.path) } throws: {
-        ($0 as? ConsoleError)?.code == .inUse
+        ($0 as? AdminError)?.code == .addressInUse
       }
       // What a killed process leaves behind: a bound socket that is closed without being removed.
       func leave(_ path: String) {
@@ -123,6 +123,47 @@ import Testing
       #expect(try await late.next() == nil)
       clients = []
       try await eventually("room") { try await console.client().greeting["console"] == 1 }
+    }
+  }
+
+  @Test func `outlives a hundred clients that leave in the middle of everything`() async throws {
+    let script = """
+      return { config = { script_time = "50ms" }, calls = { alive = function() return true end },
+        codec = require "moonpeer.codec".lines(), process_message = function() end }
+      """
+    try await TestConsole.with([("one", script), ("two", script)]) { console in
+      let id = try await console.ask(
+        .object(["line": .string("node:connect('\(await console.nodes[1].node.address!)').id"), "node": "one", "form": "data"]))
+      let conn = try #require(id["result"]?["values"]?.list.first?.int)
+      let questions = [
+        "node:sleep('1h')", "trace one \(conn)", "for i = 1, 1e4 do node.state[i] = i end", "while true do end", "tasks", "stats",
+        "disconnect one 999", "reload one /nowhere", "probation one", "('x'):rep(1e6)",
+      ]
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        for index in 0..<100 {
+          tasks.addTask {
+            let client = try await console.client()
+            guard client.greeting["console"] == 1 else { return }
+            _ = client.send(["line": .string(questions[index % questions.count]), "node": "one"])
+            if index.isMultiple(of: 3) { client.write("{\"id\":") }
+            if index.isMultiple(of: 2) { _ = try await console.nodes[0].call("alive") }
+          }
+        }
+        try await tasks.waitForAll()
+      }
+      try await eventually("their end") { console.server.clientCount == 0 }
+      // Nothing of theirs is left: no run, no trace.
+      try await eventually("the end of their runs") { await console.nodes[0].waitingTasks().isEmpty }
+      #expect(try await console.nodes[0].call("alive") == [true])
+      #expect(try await console.ask("1 + 1", node: "one")["result"]?["values"] == ["2"])
+      let again = try await console.client()
+      let trace = again.send(["line": .string("trace one \(conn)")])
+      try await eventually("the trace") {
+        _ = try await console.nodes[0].evaluate("return node:broadcast('x')")
+        return again.hasInput
+      }
+      _ = again.send(["cancel": .integer(trace)])
+      #expect(try await again.answer(to: trace)["result"]?["kind"] == "trace")
     }
   }
 
