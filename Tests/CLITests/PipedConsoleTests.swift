@@ -107,4 +107,76 @@ import Testing
     #expect(nobody.status == 64 && nobody.errors.hasPrefix("moonpeer: --host: "), "\(nobody)")
     try await host.stop()
   }
+
+  @Test func `--json of every verb, and of whatever Lua gives, is one document a line`() async throws {
+    let folder = try Folder([
+      "one.lua": """
+      local codec = require "moonpeer.codec"
+      return {
+        codec = codec.lines(),
+        init = function(node) node:spawn(function() node:sleep("1h") end) end,
+        process_message = function(_, conn, message) conn:send(message) end,
+        calls = { join = function(node, at) return assert(node:connect(at)).id end },
+      }
+      """,
+      "check.py": """
+      import json, sys
+      for line in sys.stdin:
+          answer = json.loads(line.encode("utf-8", "strict"), parse_constant=lambda name: sys.exit("no JSON: " + name))
+          assert isinstance(answer["ok"], bool) and ("result" if answer["ok"] else "error") in answer, line
+          print(answer["result"]["kind"] if answer["ok"] else answer["error"]["kind"])
+      """,
+    ])
+    let host = try await RunningHost("one.lua", ["--count", "2"], in: folder)
+    let address = try await host.program.outputLine("one-2 listens on ").split(separator: " ").last ?? ""
+    let joined = try await host.moonpeer("console", "one-1", "-e", "node:connect('\(address)').id")
+    let conn = String(joined.output.dropLast())
+    let lines = [
+      "use one-1", "1", "nodes", "connections", "stats", "stats one-1", "stats one-1 \(conn)", "tasks",
+      "loglevel one-1 info", "help", "probation", "reload", "disconnect one-1 \(conn)", "nonsense verb", "trace 99",
+      "disconnect x",
+      "1/0, -1/0, 0/0, 2^63, math.mininteger, -0.0", "'\\0\\255\\xed\\xa0\\x80 \u{1F315} \\u{2028}'",
+      "local t = {} t.t = t t[1] = t return t, { [1.5] = 1, [true] = 2, [t] = 3 }", "print, node, coroutine.create(print)",
+      "('x'):rep(1e6)", "local t = {} for i = 1, 1e5 do t[i] = i end return t", "error({})", "error()", "error('\\255')",
+      "local t = {} for i = 1, 500 do t = { t } end return t", "",
+    ]
+    try folder.write("lines", lines.joined(separator: "\n"))
+    let command = "\"$0\" console --json < lines | python3 check.py"
+    let run = try await Program(
+      ["-c", command, Program.moonpeer], program: "sh", in: folder,
+      environment: host.environment.merging(["LC_ALL": "C.UTF-8"]) { $1 }
+    ).finish()
+    #expect(run.status == 0, "\(run)")
+    let kinds = run.output.split(separator: "\n").map(String.init)
+    let verbs = [
+      "use", "values", "nodes", "connections", "stats", "stats", "stats", "tasks", "done", "help", "done", "reload", "done",
+    ]
+    #expect(Array(kinds.prefix(verbs.count)) == verbs, "\(run)")
+    // What is no Lua ends it; the rest is asked anew.
+    #expect(kinds.last == "syntax" && kinds.count == verbs.count + 1, "\(run)")
+    try folder.write("lines", ("use one-1\n" + lines.dropFirst(verbs.count + 1).joined(separator: "\n")))
+    let rest = try await Program(
+      ["-c", command, Program.moonpeer], program: "sh", in: folder,
+      environment: host.environment.merging(["LC_ALL": "C.UTF-8"]) { $1 }
+    ).finish()
+    #expect(rest.status == 0, "\(rest)")
+    #expect(
+      rest.output == """
+        use
+        unknown_connection
+        unknown_node
+        values
+        values
+        values
+        values
+        values
+        values
+        script
+        script
+        script
+        values
+
+        """, "\(rest)")
+    try await host.stop()
+  }
 }

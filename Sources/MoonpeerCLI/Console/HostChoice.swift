@@ -29,9 +29,14 @@ struct HostChoice {
     let folder = ConsoleFolder.standard
     if wish == "" { throw CommandFailure(.usage, "--host: a process's number or a socket's path is expected") }
     if let wish { return [try ConsoleLink(Int32(wish).map(folder.socket(of:)) ?? wish)] }
-    // One may end while it is asked.
-    let links = folder.hosts().compactMap { try? ConsoleLink($0.path) }
+    var links: [ConsoleLink] = []
+    var failure: CommandFailure?
+    for host in folder.hosts() {
+      // One may end while it is asked, or have clients enough.
+      do throws(CommandFailure) { links.append(try ConsoleLink(host.path)) } catch { failure = error }
+    }
     guard !links.isEmpty else {
+      if let failure { throw failure }
       throw CommandFailure(.network, "no nodes of yours run on this machine (looked in \(folder.path)); --host says where else")
     }
     return links
