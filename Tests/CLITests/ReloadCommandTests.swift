@@ -70,6 +70,33 @@ import Testing
     _ = try await end(program)
   }
 
+  @Test func `where a link leads to another folder, or another folder takes the place of one, with --watch`() async throws {
+    let folder = try Folder(["1/main.lua": script("one"), "1/words.lua": "return 'a'"])
+    let files = FileManager.default
+    func lead(to release: String) throws {
+      try files.createSymbolicLink(atPath: folder.path + "/next", withDestinationPath: release)
+      #expect(rename(folder.path + "/next", folder.path + "/current") == 0)
+    }
+    try lead(to: "1")
+    let program = try Program(["run", "current/main.lua", "--watch"], in: folder)
+    _ = try await program.outputLine(" listens on ")
+    try await until(program, "now again a") { try save(script("again"), as: "current/main.lua", in: folder) }
+    try folder.write("2/main.lua", script("two"))
+    try folder.write("2/words.lua", "return 'b'")
+    try lead(to: "2")
+    _ = try await program.errorLine("now two b")
+    try save(script("three"), as: "2/main.lua", in: folder)
+    _ = try await program.errorLine("now three b")
+    // The folder itself is moved away, and another one made.
+    #expect(rename(folder.path + "/2", folder.path + "/old") == 0)
+    try folder.write("2/words.lua", "return 'c'")
+    try folder.write("2/main.lua", script("four"))
+    _ = try await program.errorLine("now four c")
+    try save(script("five"), as: "2/main.lua", in: folder)
+    _ = try await program.errorLine("now five c")
+    _ = try await end(program)
+  }
+
   @Test func `a half-written file changes nothing, and its end is taken`() async throws {
     let folder = try Folder(["main.lua": script("one"), "words.lua": "return 'a'"])
     let program = try await start(["--watch"], in: folder)

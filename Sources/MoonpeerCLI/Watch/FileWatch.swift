@@ -4,7 +4,8 @@ import Synchronization
 /// Says when Lua files in certain folders have changed, by inotify(7).
 ///
 /// Folders are watched, not files: editors write a new file and put it in the old one's place. What changes within a short
-/// time is told at once.
+/// time is told at once. inotify(7) stays with the folder it was given; that another one has its path now, because a link leads
+/// elsewhere, is found by looking.
 final class FileWatch: Sendable {
   /// After the last change it is quiet for so long before it is told: a save is several changes.
   private static let debounce: Int32 = 100
@@ -13,10 +14,20 @@ final class FileWatch: Sendable {
 
   private let descriptor: Int32
   private let stopPipe: [Int32]
-  private let folders = Mutex<[Int32: String]>([:])
+  /// By their paths.
+  private let folders = Mutex<[String: Folder]>([:])
   /// Beside all that ends in `.lua`; others, such as a log that grows in there, are nobody's concern.
   private let keys = Mutex<Set<String>>([])
   private let onChange: @Sendable (Set<String>) -> Void
+
+  private struct Folder {
+    /// inotify's number for it; -1: it is gone.
+    var watch: Int32
+    /// What has the path.
+    var identity: [UInt]
+  }
+  /// How often it is looked whether other folders have the paths.
+  private static let interval: Int32 = 1000
 
   /// - Parameter onChange: gets the paths, on a thread of the watch's own; a folder that is gone stands for all in it.
   init(onChange: @escaping @Sendable (Set<String>) -> Void) throws(CommandFailure) {
@@ -41,15 +52,44 @@ final class FileWatch: Sendable {
     var problems: [String] = []
     keys.withLock { $0.formUnion(files.map(Self.key(of:))) }
     for folder in Set(files.map(Self.folder(of:))).sorted() {
-      let changes = IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_CREATE
-      let watch = inotify_add_watch(descriptor, folder, UInt32(changes))
-      if watch < 0 {
-        problems.append("\(folder): \(String(cString: strerror(errno)))")
-      } else {
-        folders.withLock { $0[watch] = folder }
+      if let number = folders.withLock({ add(folder, &$0) }) {
+        problems.append("\(folder): \(String(cString: strerror(number)))")
       }
     }
     return problems
+  }
+
+  /// - Returns: the system's error number, or nil.
+  private func add(_ folder: String, _ folders: inout [String: Folder]) -> Int32? {
+    let watch = inotify_add_watch(descriptor, folder, UInt32(IN_CLOSE_WRITE | IN_MODIFY | IN_MOVED_TO | IN_CREATE))
+    guard watch >= 0 else { return errno }
+    folders[folder] = Folder(watch: watch, identity: Self.identity(of: folder))
+    return nil
+  }
+
+  /// The paths that other folders have now; those are watched from here on.
+  private func movedFolders() -> [String] {
+    folders.withLock { folders in
+      let moved = folders.filter { path, folder in
+        let identity = Self.identity(of: path)
+        return !identity.isEmpty && (identity != folder.identity || folder.watch < 0)
+      }
+      for (path, folder) in moved {
+        folders[path] = nil
+        // Another path may lead to it still.
+        if folder.watch >= 0, !folders.values.contains(where: { $0.watch == folder.watch }) {
+          inotify_rm_watch(descriptor, folder.watch)
+        }
+        if add(path, &folders) != nil { folders[path] = Folder(watch: -1, identity: []) }
+      }
+      return moved.keys.map { $0 + "/" }
+    }
+  }
+
+  /// Empty: there is nothing of that path.
+  private static func identity(of path: String) -> [UInt] {
+    var status = stat()
+    return stat(path, &status) == 0 ? [UInt(status.st_dev), UInt(status.st_ino)] : []
   }
 
   /// The path under which a change of that file is told.
@@ -82,16 +122,21 @@ final class FileWatch: Sendable {
   private func run() {
     var changed: Set<String> = []
     var since = ContinuousClock.now
+    var lastLook = since
     while true {
       var waits = [
         pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0), pollfd(fd: stopPipe[0], events: Int16(POLLIN), revents: 0),
       ]
-      let count = poll(&waits, 2, changed.isEmpty ? -1 : Self.debounce)
+      let count = poll(&waits, 2, changed.isEmpty ? Self.interval : Self.debounce)
       if count < 0 && errno != EINTR { break }
       if waits[1].revents != 0 { break }
       if count > 0 {
         if changed.isEmpty { since = .now }
         changed.formUnion(readChanges())
+      }
+      if ContinuousClock.now - lastLook >= .milliseconds(Int(Self.interval)) {
+        lastLook = .now
+        changed.formUnion(movedFolders())
       }
       guard count == 0 || ContinuousClock.now - since > Self.patience, !changed.isEmpty else { continue }
       onChange(changed)
@@ -122,14 +167,15 @@ final class FileWatch: Sendable {
   private func paths(_ event: inotify_event, _ name: String) -> [String] {
     folders.withLock { folders in
       // Too many at once to be told one by one.
-      if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return folders.values.map { $0 + "/" } }
-      guard let folder = folders[event.wd] else { return [] }
+      if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return folders.keys.map { $0 + "/" } }
+      let its = folders.filter { $0.value.watch == event.wd }.keys
       if event.mask & UInt32(IN_IGNORED) != 0 {
-        folders[event.wd] = nil
-        return [folder + "/"]
+        for folder in its { folders[folder]?.watch = -1 }
+        return its.map { $0 + "/" }
       }
-      let path = folder + "/" + name
-      return name.hasSuffix(".lua") || keys.withLock { $0.contains(path) } ? [path] : []
+      return its.map { $0 + "/" + name }.filter { path in
+        name.hasSuffix(".lua") || keys.withLock { $0.contains(path) }
+      }
     }
   }
 }
