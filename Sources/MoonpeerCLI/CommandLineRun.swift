@@ -59,6 +59,7 @@ struct CommandLineRun {
 
   /// The parser takes a mistyped command for a stray argument; this says what was meant.
   static func refuseUnknownCommand(_ arguments: [String]) throws(CommandFailure) {
+    let arguments = arguments.first == "help" ? arguments.dropFirst() : arguments[...]
     guard let word = arguments.first, !word.hasPrefix("-") else { return }
     let names = Moonpeer.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
     guard !names.contains(word) else { return }

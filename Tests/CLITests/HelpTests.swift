@@ -36,6 +36,7 @@ import Testing
   @Test(arguments: [
     (["rnu"], "there is no command \"rnu\"; did you mean \"run\"?"),
     (["echo.lua"], "there is no command \"echo.lua\"; to run a script: moonpeer run echo.lua"),
+    (["help", "rnu"], "there is no command \"rnu\"; did you mean \"run\"?"),
     (["zzzzzz"], "there is no command \"zzzzzz\"; see moonpeer --help"),
     (["run", "x.lua", "--max-conections", "3"], "Unknown option '--max-conections'. Did you mean '--max-connections'?"),
     (["run"], "Missing expected argument '<script> ...'"),

@@ -33,7 +33,7 @@ struct ConsoleRenderer {
     if let count = event["left_out"]?.int, count > 0 { text += palette.paint("… \(count) not shown", .dim) + "\n" }
     text += palette.paint(clock, .dim)
     // Nothing that was said over the connection, but something that happened to it.
-    if event["direction"]?.text == "none" { return text + palette.paint(" … " + lines([self.text(event["message"])]), .dim) }
+    if event["direction"]?.text == "none" { return text + palette.paint(" … " + self.text(event["message"]), .dim) + "\n" }
     text += isReceived ? " ← " : " → "
     return text + lines([self.text(event["message"])])
   }
