@@ -72,6 +72,16 @@ import Testing
     #expect(Array(taker.given.joined()) == big + small)
   }
 
+  @Test func `One that began at the end of a read is not gathered either`() {
+    let big = frame([UInt8](repeating: 9, count: 8 * EpollLoop.readSize))
+    var taker = Taker(.lengthPrefixed(max: 1 << 30))
+    taker.take(big.prefix(3), isLast: false)
+    for count in 1...7 {
+      taker.take(big.dropFirst(3 + (count - 1) * EpollLoop.readSize).prefix(EpollLoop.readSize), isLast: false)
+      #expect(taker.given.map(\.count).reduce(0, +) == 3 + count * EpollLoop.readSize)
+    }
+  }
+
   @Test func `Bytes that are no frame are given as they are`() {
     var taker = Taker(.lengthPrefixed(max: 10))
     let bytes: [UInt8] = frame([1]) + [255, 255, 255, 255, 1, 2]

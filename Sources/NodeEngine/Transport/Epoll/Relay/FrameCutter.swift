@@ -86,14 +86,24 @@ struct FrameCutter: ~Copyable {
   private mutating func complete(_ framing: Framing, _ bytes: UnsafeRawBufferPointer, _ give: (Cut) -> Void) -> Int {
     var next = 0
     while next < bytes.count, case .need(let total) = framing.cut(front.view, searched: 0) {
+      // Its length was not known when it began: what is longer than a read is not gathered here.
+      if total > Self.longest {
+        missing = total - front.count
+        giveFront(give)
+        return next
+      }
       let more = min(total - front.count, bytes.count - next)
       front.append(UnsafeRawBufferPointer(rebasing: bytes[next..<(next + more)]))
       next += more
     }
     if case .need = framing.cut(front.view, searched: 0) { return next }
+    giveFront(give)
+    return next
+  }
+
+  private mutating func giveFront(_ give: (Cut) -> Void) {
     if given < front.count { give(.own(ReceivedBytes(copying: UnsafeRawBufferPointer(rebasing: front.view[given...])))) }
     dropFront()
-    return next
   }
 
   private mutating func dropFront() {
