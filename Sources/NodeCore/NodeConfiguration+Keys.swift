@@ -182,6 +182,9 @@ extension NodeConfiguration {
     return NodeCoreError(code: .configuration, message: "\(key): \(expected) is expected, got \(got)")
   }
 
+  /// Far over any memory; the same in bytes and in words, so that a value can be set again as it is given.
+  private static let most = 1 << 40
+
   private static func whole(_ value: ConfigurationValue, _ key: String) throws(NodeCoreError) -> Int {
     let number: Int?
     switch value {
@@ -190,13 +193,16 @@ extension NodeConfiguration {
     case .string(let text): number = Int(text)
     default: number = nil
     }
-    guard let number, number >= 0, number <= 1 << 40 else { throw wrong(key, "a whole number of 0 or more", value) }
+    guard let number, number >= 0, number <= most else { throw wrong(key, "a whole number of 0 or more", value) }
     return number
   }
 
   private static func bytes(_ value: ConfigurationValue, _ key: String) throws(NodeCoreError) -> Int {
     if case .string(let text) = value {
-      do { return try SizeText.parse(text) } catch { throw wrong(key, "a size such as 65536 or \"64KiB\"", value) }
+      guard let size = try? SizeText.parse(text), size <= most else {
+        throw wrong(key, "a size such as 65536 or \"64KiB\"", value)
+      }
+      return size
     }
     return try whole(value, key)
   }
