@@ -1,6 +1,6 @@
 # The same commands for people and CI. `make` alone lists them.
 
-.PHONY: help demo test build format lint bench chaos cycles sanitize instructions accept-instructions hostile api for-building for-testing for-counting swift
+.PHONY: help demo test build format lint bench chaos cycles sanitize hostile fuzz instructions accept-instructions api for-building for-testing for-counting swift
 
 help:
 	@echo "make demo     installs what is missing, builds in release, runs ten players of telephone on real sockets"
@@ -15,6 +15,7 @@ help:
 	@echo "make instructions         counts the instructions of a message in release; fails where they have grown"
 	@echo "make accept-instructions  takes what it counts now as what is expected"
 	@echo "make hostile  attacks a node in release: ATTACKERS=1000 SECONDS=20 SEED=1 BACKEND=epoll"
+	@echo "make fuzz     broken input for all that reads: TIMES=20 (the inputs of make test, so many times) SEED=1"
 	@echo "make api      writes what is generated from the declaration of the Lua API"
 
 demo: for-building
@@ -72,10 +73,17 @@ accept-instructions: for-counting
 	swift build -c release --product moonpeer-bench
 	"$$(swift build -c release --show-bin-path)/moonpeer-bench" instructions Tests/instructions.txt --accept
 
-# The short form is a test, Tests/ScriptTests/HostilePeerTests.swift.
-ATTACKERS ?= 1000
-BACKEND ?= epoll
+# Over a million inputs; those that found something are kept in Tests/Corpus, which the tests read too.
+fuzz: TIMES = 20
+fuzz: SEED = 1
+fuzz: for-testing
+	MOONPEER_FUZZ_TIMES=$(TIMES) MOONPEER_FUZZ_SEED=$(SEED) swift test --disable-xctest --filter 'Fuzz'
 
+# The short form is a test, Tests/ScriptTests/HostilePeerTests.swift.
+hostile: ATTACKERS = 1000
+hostile: SECONDS = 20
+hostile: SEED = 1
+hostile: BACKEND = epoll
 hostile: for-testing
 	swift build -c release --product moonpeer
 	python3 Tests/Hostile/hostile.py measure "$$(swift build -c release --show-bin-path)/moonpeer" $(BACKEND) $(or $(SEED),1) $(ATTACKERS) $(or $(SECONDS),20)

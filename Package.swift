@@ -96,19 +96,24 @@ let package = Package(
     .testTarget(name: "ChaosTests", dependencies: ["Chaos", "TestSettings"], swiftSettings: strict),
     .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks"], swiftSettings: strict),
     .target(name: "TestSettings", path: "Tests/TestSettings"),
-    .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings"], swiftSettings: strict),
-    .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore"], swiftSettings: strict),
+    .target(name: "FuzzSupport", dependencies: ["NodeCore"], path: "Tests/FuzzSupport", swiftSettings: strict),
+    .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings", "FuzzSupport", "NodeCore"], swiftSettings: strict),
+    .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore", "FuzzSupport"], swiftSettings: strict),
     .testTarget(
-      name: "NodeEngineTests", dependencies: ["NodeEngine", "NodeCore", logging, engine("NIOCore"), engine("NIOPosix")],
+      name: "NodeEngineTests",
+      dependencies: ["NodeEngine", "NodeCore", "FuzzSupport", logging, engine("NIOCore"), engine("NIOPosix")],
       swiftSettings: strict),
     .testTarget(
-      name: "NodeScriptingTests", dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
+      name: "NodeScriptingTests",
+      dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "FuzzSupport", logging],
       swiftSettings: strict),
     .testTarget(
       name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
     .testTarget(
       name: "NodeAdminTests",
-      dependencies: ["NodeAdmin", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging, metrics, engine("NIOCore")],
+      dependencies: [
+        "NodeAdmin", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "FuzzSupport", logging, metrics, engine("NIOCore"),
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "APIReferenceTests",

@@ -1,0 +1,64 @@
+import Foundation
+import FuzzSupport
+import NodeCore
+import Testing
+
+@testable import NodeAdmin
+
+/// What comes in over the console's socket and the metrics address.
+@Suite(.timeLimit(.minutes(10))) struct InputFuzzTests {
+  private static let requests = [
+    #"{"id":1,"line":"list"}"#, #"{"id":2,"line":"stats one","node":"one","program":true,"budget":1.5}"#,
+    #"{"id":3,"complete":"no"}"#, #"{"id":4,"cancel":3}"#, #"{"id":-9223372036854775808,"line":"\ud83d\ude00 \u0000"}"#,
+    #"{"id":1e400,"line":[{"a":[[[[]]]]}],"node":null}"#, #"{"id":5,"line":"= 1 + 1","budget":0}"#,
+  ].map { Array($0.utf8) }
+
+  @Test func `A line is a request or a problem`() {
+    var fuzz = Fuzz("console line", count: 3000, seeds: Self.requests)
+    let problem = fuzz.firstProblem { input in
+      do throws(ConsoleProblem) {
+        _ = try ConsoleRequest(input)
+        return nil
+      } catch {
+        return error.message.isEmpty ? "refused without a word" : nil
+      }
+    }
+    #expect(problem == nil)
+  }
+
+  @Test func `Clients that send anything do not keep the console from answering`() async throws {
+    try await TestConsole.with([("one", "return {}")]) { console in
+      var fuzz = Fuzz("console", count: 100, seeds: Self.requests)
+      var inputs: [String] = []
+      #expect(
+        fuzz.firstProblem {
+          inputs.append(String(decoding: $0, as: UTF8.self))
+          return nil
+        } == nil)
+      for input in inputs { try await console.client().write(input + "\n") }
+      let answer = try await console.ask("list")
+      #expect("\(answer)".contains("one"))
+    }
+  }
+
+  @Test func `Scrapers that send anything do not keep the others from their answer`() async throws {
+    let server = try await MetricsServer.start(on: MetricsAddress(port: 0), limits: MetricsServerLimits(), factory: nil) { [] }
+    let seeds = [
+      "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n", "POST /metrics HTTP/1.1\r\ncontent-length: 18446744073709551616\r\n\r\nabc",
+      "GET /metrics HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\nabc\r\n0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ].map { Array($0.utf8) }
+    var fuzz = Fuzz("metrics", count: 200, seeds: seeds)
+    var problem: String?
+    do {
+      problem = try fuzz.firstProblem { input in
+        try HTTPClient(server.address).say(String(decoding: input, as: UTF8.self))
+        return nil
+      }
+      let client = try HTTPClient(server.address)
+      client.say("GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+      #expect(client.everything().hasPrefix("HTTP/1.1 200 OK\r\n"))
+    } catch { problem = "\(error)" }
+    await server.close()
+    #expect(problem == nil)
+  }
+}
