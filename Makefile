@@ -86,7 +86,7 @@ hostile: SEED = 1
 hostile: BACKEND = epoll
 hostile: for-testing
 	swift build -c release --product moonpeer
-	python3 Tests/Hostile/hostile.py measure "$$(swift build -c release --show-bin-path)/moonpeer" $(BACKEND) $(or $(SEED),1) $(ATTACKERS) $(or $(SECONDS),20)
+	python3 Tests/Hostile/hostile.py measure "$$(swift build -c release --show-bin-path)/moonpeer" $(BACKEND) $(SEED) $(ATTACKERS) $(SECONDS)
 
 api: for-building
 	swift run APIReference

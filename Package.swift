@@ -97,7 +97,8 @@ let package = Package(
     .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks"], swiftSettings: strict),
     .target(name: "TestSettings", path: "Tests/TestSettings"),
     .target(name: "FuzzSupport", dependencies: ["NodeCore"], path: "Tests/FuzzSupport", swiftSettings: strict),
-    .testTarget(name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings", "FuzzSupport", "NodeCore"], swiftSettings: strict),
+    .testTarget(
+      name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings", "FuzzSupport", "NodeCore"], swiftSettings: strict),
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore", "FuzzSupport"], swiftSettings: strict),
     .testTarget(
       name: "NodeEngineTests",

@@ -45,7 +45,8 @@ import Testing
     let server = try await MetricsServer.start(on: MetricsAddress(port: 0), limits: MetricsServerLimits(), factory: nil) { [] }
     let seeds = [
       "GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n", "POST /metrics HTTP/1.1\r\ncontent-length: 18446744073709551616\r\n\r\nabc",
-      "GET /metrics HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\nabc\r\n0\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+      "GET /metrics HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff\r\nabc\r\n0\r\n\r\n",
+      "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     ].map { Array($0.utf8) }
     var fuzz = Fuzz("metrics", count: 200, seeds: seeds)
     var problem: String?
