@@ -34,6 +34,9 @@ public struct Fuzz {
     return nil
   }
 
+  /// All of them, for what is not checked one by one.
+  public mutating func inputs() -> [[UInt8]] { mutator.seeds + (0..<count).map { _ in mutator.next() } }
+
   private func described(_ problem: String, _ which: String, _ input: [UInt8]) -> String {
     let hex = input.map { String(format: "%02x", $0) }.joined()
     return "\(target): \(problem) (\(which); keep it as Tests/Corpus/\(target)/NAME.hex)\n\(hex)"
