@@ -97,8 +97,9 @@ let package = Package(
     .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks"], swiftSettings: strict),
     .target(name: "TestSettings", path: "Tests/TestSettings"),
     .target(name: "FuzzSupport", dependencies: ["NodeCore"], path: "Tests/FuzzSupport", swiftSettings: strict),
+    .target(name: "PlainLua", dependencies: ["CLuaSystem"], path: "Tests/PlainLua"),
     .testTarget(
-      name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings", "FuzzSupport", "NodeCore"], swiftSettings: strict),
+      name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings", "FuzzSupport", "NodeCore", "PlainLua"], swiftSettings: strict),
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore", "FuzzSupport"], swiftSettings: strict),
     .testTarget(
       name: "NodeEngineTests",

@@ -73,8 +73,36 @@ void *clua_allocate(void *opaque, void *block, size_t old_size, size_t new_size)
 
 static const char kill_marker = 0;
 
-// Fires on every instruction once the run is over its budget, so that no pcall, coroutine or handler can go on. The
-// shipped Lua gets a bounded number of instructions to leave its tables in order while the error passes through it.
+static bool is_shipped(const lua_Debug *info) { return strncmp(info->source, "=moonpeer.", 10) == 0; }
+
+// A C function that the shipped Lua or the host calls, on its way out: each is short, or looks at the budget itself.
+static bool is_helper(lua_State *L) {
+  lua_Debug caller;
+  if (!lua_getstack(L, 1, &caller)) return true;
+  lua_getinfo(L, "S", &caller);
+  if (*caller.what != 'C') return is_shipped(&caller);
+  lua_getinfo(L, "f", &caller);
+  bool is_native = lua_tocfunction(L, -1) == clua_trampoline;
+  lua_pop(L, 1);
+  return is_native;
+}
+
+static bool has_grace(clua_vm *vm, lua_State *L, lua_Debug *info) {
+  if (vm->grace <= 0 || !lua_getinfo(L, "S", info)) return false;
+  if (!(*info->what == 'C' ? is_helper(L) : is_shipped(info))) return false;
+  vm->grace--;
+  return true;
+}
+
+void clua_stop_over_budget(lua_State *L) {
+  note_kill(vm_of(L), L);
+  lua_pushlightuserdata(L, (void *)&kill_marker);
+  lua_error(L);
+}
+
+// Fires on every instruction and call once the run is over its budget, so that no pcall, coroutine or handler can go on,
+// and no loop in C that calls functions in C (table.sort with one for a comparator, say). The shipped Lua gets a bounded
+// number of both to leave its tables in order while the error passes through it.
 static void kill_hook(lua_State *L, lua_Debug *info) {
   clua_vm *vm = vm_of(L);
   if (!vm->kill) {
@@ -82,17 +110,13 @@ static void kill_hook(lua_State *L, lua_Debug *info) {
     return;
   }
   note_kill(vm, L);
-  if (vm->grace > 0 && lua_getinfo(L, "S", info) && strncmp(info->source, "=moonpeer.", 10) == 0) {
-    vm->grace--;
-    return;
-  }
-  lua_pushlightuserdata(L, (void *)&kill_marker);
-  lua_error(L);
+  if (has_grace(vm, L, info)) return;
+  clua_stop_over_budget(L);
 }
 
 // lua_sethook is the one call Lua allows from a signal handler.
 void clua_arm(clua_vm *vm) {
-  if (vm->running) lua_sethook(vm->running, kill_hook, LUA_MASKCOUNT, 1);
+  if (vm->running) lua_sethook(vm->running, kill_hook, LUA_MASKCOUNT | LUA_MASKCALL, 1);
 }
 
 void clua_end_run(clua_vm *vm) {

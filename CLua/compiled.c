@@ -71,6 +71,10 @@ typedef struct { const void *bytes; size_t count; const char *name; clua_ref ref
 static int load_compiled(lua_State *L) {
   load_request *request = lua_touserdata(L, 1);
   if (luaL_loadbufferx(L, request->bytes, request->count, request->name, "b") != LUA_OK) return lua_error(L);
+  if (strncmp(request->name, "=moonpeer.", 10) == 0) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->pristine);
+    if (!lua_setupvalue(L, -2, 1)) lua_pop(L, 1);
+  }
   request->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }

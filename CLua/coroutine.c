@@ -17,6 +17,8 @@ static lua_State *coroutine_at(lua_State *L, int index) {
 
 static const char *status_of(lua_State *L, lua_State *co) {
   if (L == co) return "running";
+  // What a hook ran in serves another one later: whoever kept it must not get into that one's way.
+  if (co == vm_of(L)->L || (*clua_extra(co) & CLUA_HOSTS)) return "normal";
   // Seen from elsewhere, one that waits for the host is in a call: it can be neither resumed nor closed.
   if (*clua_extra(co) & CLUA_WAITS) return "normal";
   switch (lua_status(co)) {

@@ -51,7 +51,7 @@ __attribute__((noinline)) static int settle(lua_State *L, int32_t verdict) {
   }
 }
 
-static int trampoline(lua_State *L) {
+int clua_trampoline(lua_State *L) {
   // A finalizer that runs while the VM is freed: what the native would reach may be gone already.
   if (__builtin_expect(vm_of(L)->is_closing, 0)) return luaL_error(L, "the VM is being closed");
   clua_native native = (clua_native)lua_touserdata(L, lua_upvalueindex(1));
@@ -69,7 +69,7 @@ static int set_native(lua_State *L) {
   native_field *field = lua_touserdata(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, field->table);
   lua_pushlightuserdata(L, (void *)field->function);
-  lua_pushcclosure(L, trampoline, 1);
+  lua_pushcclosure(L, clua_trampoline, 1);
   lua_setfield(L, -2, field->name);
   return 0;
 }

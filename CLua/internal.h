@@ -51,6 +51,7 @@ struct clua_vm {
   char raise_place[160];
   clua_ref object_metatable, error_metatable;
   const void *unfilled;         // the metatable of `math` while that is empty
+  clua_ref pristine;            // the globals of the shipped Lua
   clua_bytes_view view;
   bool is_view_of_run;
 
@@ -71,14 +72,16 @@ struct clua_vm {
   clua_vm *next;
 };
 
-// The extra space of a Lua thread holds its VM, and in the low bits what is special about an author's coroutine.
+// The extra space of a Lua thread holds its VM, and in the low bits what is special about the thread.
 enum clua_mark {
   CLUA_WAITS = 1,   // a native inside it has parked: the host resumes it, nobody else may
   CLUA_KILLED = 2,  // ended by a budget. Lua leaves such a thread with its hooks off, so nothing may run in it again.
+  CLUA_HOSTS = 4,   // runs happen in it: a script can name it, and neither resume nor close it, at any time
+  CLUA_MARKS = 7,
 };
 
 static inline uintptr_t *clua_extra(lua_State *L) { return (uintptr_t *)lua_getextraspace(L); }
-static inline clua_vm *vm_of(lua_State *L) { return (clua_vm *)(*clua_extra(L) & ~(uintptr_t)3); }
+static inline clua_vm *vm_of(lua_State *L) { return (clua_vm *)(*clua_extra(L) & ~(uintptr_t)CLUA_MARKS); }
 
 // value.c
 int clua_push_all(lua_State *L, const clua_pack *pack);
@@ -118,9 +121,12 @@ void clua_open_objects(clua_vm *vm, lua_State *L);
 void clua_open_coroutines(lua_State *L);
 lua_State *clua_resumed_by(lua_State *L);
 void clua_open_libraries(lua_State *L, bool trusted);
+int clua_load_text(lua_State *L);
 void clua_open_bounded(lua_State *L);
 void clua_open_unfilled(lua_State *L);
 void clua_fill(lua_State *L, int index);
+void clua_open_pristine(clua_vm *vm, lua_State *L);
+int clua_trampoline(lua_State *L);
 int clua_answer_native(lua_State *L, int status, lua_KContext context);
 
 // blocks.c
@@ -133,6 +139,8 @@ void *clua_allocate(void *vm, void *block, size_t old_size, size_t new_size);
 void clua_watch(clua_vm *vm);
 void clua_unwatch(clua_vm *vm);
 void clua_arm(clua_vm *vm);
+// For C code that looks at vm->kill itself: raises what the hook would.
+void clua_stop_over_budget(lua_State *L);
 void clua_disarm(clua_vm *vm, lua_State *L);
 pid_t clua_this_thread(void);
 clua_vm *clua_swap_current_vm(clua_vm *vm);

@@ -3,26 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int text_load(lua_State *L) {
-  // load(chunk, name, mode, env) with the mode fixed to text: a binary chunk can break the VM's memory safety.
-  int has_environment = lua_gettop(L) >= 4;
-  if (lua_type(L, 1) != LUA_TSTRING) luaL_checktype(L, 1, LUA_TFUNCTION);
-  luaL_optstring(L, 2, NULL);
-  if (!strchr(luaL_optstring(L, 3, "bt"), 't')) {
-    lua_pushnil(L);
-    lua_pushliteral(L, "load: only source text is loaded; leave the mode away");
-    return 2;
-  }
-  lua_settop(L, 4);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_pushvalue(L, 1);
-  lua_pushvalue(L, 2);
-  lua_pushliteral(L, "t");
-  if (has_environment) lua_pushvalue(L, 4);
-  lua_call(L, has_environment ? 4 : 3, LUA_MULTRET);
-  return lua_gettop(L) - 4;
-}
-
 // As Lua's own, which cannot be called from here: its messages would lose the author's line.
 static int checked_setmetatable(lua_State *L) {
   int type = lua_type(L, 2);
@@ -57,7 +37,7 @@ static kept base[] = {
   { "assert", NULL }, { "error", NULL }, { "ipairs", NULL }, { "pairs", NULL },
   { "pcall", NULL }, { "print", NULL }, { "rawequal", NULL }, { "rawlen", NULL }, { "rawset", NULL },
   { "select", NULL }, { "tonumber", NULL }, { "tostring", NULL }, { "type", NULL }, { "warn", NULL }, { "xpcall", NULL },
-  { "load", NULL }, { NULL, NULL },
+  { NULL, NULL },
 };
 static kept os[] = { { "time", NULL }, { "clock", NULL }, { "date", NULL }, { "difftime", NULL }, { NULL, NULL } };
 static kept debug[] = { { "traceback", NULL }, { NULL, NULL } };
@@ -107,9 +87,7 @@ static void open_base(lua_State *L) {
   lua_pushliteral(L, LUA_VERSION);
   lua_setfield(L, -2, "_VERSION");
   set_functions(L, base);
-  lua_getfield(L, -1, "load");
-  lua_pushcclosure(L, text_load, 1);
-  lua_setfield(L, -2, "load");
+  set_function(L, "load", clua_load_text);
   set_function(L, "setmetatable", checked_setmetatable);
   set_function(L, "collectgarbage", count_only);
 }

@@ -24,6 +24,7 @@ static int open_vm(lua_State *L) {
   clua_open_libraries(L, trusted);
   clua_open_bounded(L);
   clua_open_coroutines(L);
+  clua_open_pristine(vm, L);
   keep_messages(L);
   return 0;
 }

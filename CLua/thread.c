@@ -53,6 +53,7 @@ typedef struct { lua_State *L; clua_ref ref; } thread_request;
 static int new_thread(lua_State *L) {
   thread_request *request = lua_touserdata(L, 1);
   request->L = lua_newthread(L);
+  *clua_extra(request->L) |= CLUA_HOSTS;
   request->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
 }

@@ -6,7 +6,8 @@
 // Where code stands, read from the stack alone: luaL_traceback makes Lua strings, which raises where memory ran out.
 // It is the author's code that is shown, and the functions of ours it called; not how ours got there.
 
-enum { FIRST_LEVELS = 10, LAST_LEVELS = 11 };
+// To get to a level, Lua walks there from the top: of a stack deeper than DEEP_LEVELS the lower end is not looked for.
+enum { FIRST_LEVELS = 10, LAST_LEVELS = 11, DEEP_LEVELS = 10000 };
 
 static bool is_authors(lua_State *L, lua_Debug *info) {
   lua_getinfo(L, "S", info);
@@ -41,6 +42,11 @@ static void line_of(lua_State *L, lua_Debug *info, clua_pack *text) {
   if (info->istailcall) clua_pack_append(text, "\n\t(...tail calls...)", 20);
 }
 
+static void append_line(clua_pack *text, const char *format, int count) {
+  char line[64];
+  clua_pack_append(text, line, (size_t)snprintf(line, sizeof line, format, count));
+}
+
 static int depth_of(lua_State *L) {
   lua_Debug info;
   int low = 0, high = 1;
@@ -58,16 +64,16 @@ static int depth_of(lua_State *L) {
 
 void clua_trace(lua_State *L, int level, clua_pack *text) {
   lua_Debug info;
-  int depth = depth_of(L);
+  bool is_deep = lua_getstack(L, level + DEEP_LEVELS, &info);
+  int depth = is_deep ? level + DEEP_LEVELS : depth_of(L);
   bool is_long = depth - level > FIRST_LEVELS + LAST_LEVELS;
   clua_pack_text(text, "stack traceback:", 16);
   size_t empty = text->count;
   for (int first = level; lua_getstack(L, level, &info); level++) {
     if (is_long && level - first == FIRST_LEVELS) {
-      char line[64];
+      if (is_deep) return append_line(text, "\n\t...\t(over %d levels more)", DEEP_LEVELS - FIRST_LEVELS);
       int skipped = depth - level - LAST_LEVELS;
-      int count = snprintf(line, sizeof line, "\n\t...\t(skipping %d levels)", skipped);
-      clua_pack_append(text, line, (size_t)count);
+      append_line(text, "\n\t...\t(skipping %d levels)", skipped);
       level += skipped;
       if (!lua_getstack(L, level, &info)) break;
     }

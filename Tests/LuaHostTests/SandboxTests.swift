@@ -49,11 +49,40 @@ struct SandboxTests {
     ("assert(load('return 1', 'x', 'b'))", "only source text"),
     ("assert(load(function() return nil end, 'x', 'b'))", "only source text"),
     ("local done assert(load(function() if not done then done = true return '\\27Lua' end end))", "binary"),
+    ("assert(load('return 1', '=moonpeer.mine'))", "are taken"),
+    ("string.dump(print)", "attempt to call a nil value"),
     ("os.date('%Ez')", "invalid conversion specifier"),
   ])
   func `Is refused`(code: String, message: String) throws {
     let error = try #require(try Machine().failure(code))
     #expect(error.message.contains(message), "\(error.message)")
+  }
+
+  /// What a hook ran in serves later ones: a script that kept it must not get into their way.
+  @Test func `A host's coroutine can be named, and neither resumed nor closed`() throws {
+    let machine = try Machine()
+    let (idle, status) = try machine.start("kept = coroutine.running() return print, print")
+    #expect(status == .finished)
+    let (waiting, parked) = try machine.start("waiting = coroutine.running() return park()")
+    #expect(parked == .parked)
+    let code = """
+      local words = {}
+      for _, co in ipairs { kept, waiting, (coroutine.running()) } do
+        local function add(...) for i = 1, select('#', ...) do words[#words + 1] = tostring((select(i, ...))) end end
+        add(coroutine.resume(co, print))
+        add(pcall(coroutine.close, co))
+        add(pcall(coroutine.wrap(function() return coroutine.close(co) end)))
+        add(coroutine.status(co) == 'normal' or co == coroutine.running())
+      end
+      return table.concat(words, ' ')
+      """
+    let refused = "false cannot resume non-suspended coroutine false cannot close a"
+    let results = try machine.run(code)
+    #expect(results.first?.text?.components(of: refused) == 3, "\(results)")
+    #expect(machine.vm.resume(waiting) { $0.integer(5) } == .finished)
+    #expect(try waiting.results() == [5])
+    #expect(try machine.start("return 7", in: idle).status == .finished)
+    #expect(try idle.results() == [7])
   }
 
   @Test func `A binary chunk is refused for the host too`() throws {
@@ -145,4 +174,9 @@ struct SandboxTests {
     #expect(try machine.run("return package.loaded.coroutine == coroutine, require('coroutine') == coroutine") == [true, true])
     #expect(try machine.finish("return require('coroutine').wrap(function() return park() end)()") == [1])
   }
+}
+
+extension String {
+  /// How often `part` stands in it.
+  fileprivate func components(of part: String) -> Int { ranges(of: part).count }
 }

@@ -165,7 +165,7 @@ package final class ConnectionScript {
     object.setPointer(nil)
     isAttached = false
     // A decoder that ends its own connection must not go on looking at its bytes.
-    runtime.vm.clearView()
+    clearOwnView()
     release()
     connection.owner = nil
     hooks.connectionCount -= 1
@@ -185,6 +185,14 @@ package final class ConnectionScript {
     vm.release(object.ref)
     vm.release(handle)
     binding = nil
+  }
+
+  /// The VM's one view shows this connection's bytes.
+  func noteView() { runtime.viewed = Unmanaged.passUnretained(self).toOpaque() }
+
+  /// Its bytes go; another connection's, which a decoder is looking at, do not.
+  func clearOwnView() {
+    if runtime.viewed == Unmanaged.passUnretained(self).toOpaque() { runtime.vm.clearView() }
   }
 
   /// Starts `on_disconnect` if it has not started.

@@ -59,6 +59,7 @@ struct MessageSeries {
     let bytes = inbound._withUnsafeGuaranteedRef { $0.bytes }
     start = bytes.baseAddress
     count = bytes.count
+    side._withUnsafeGuaranteedRef { $0.noteView() }
     return bytes.count > 0
   }
 

@@ -42,6 +42,7 @@ extension HostConn {
     let view = vm.view
     guard !view.isNone else { return call.raise("budget", "there is no memory for a view of what has arrived") }
     vm.setView(bytes)
+    side.noteView()
     return call.returns { pack in
       pack.ref(view)
       pack.integer(Int64(bytes.count))

@@ -41,7 +41,7 @@ enum HostConn {
     }
     let wasOpen = side.connection.isOpen
     // A decoder may be what asks: the bytes it looks at go with the connection.
-    side.runtime.vm.clearView()
+    side.clearOwnView()
     side.connection.abort(DisconnectReason(.local))
     return call.returns { $0.boolean(wasOpen) }
   }

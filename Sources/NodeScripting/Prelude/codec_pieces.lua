@@ -5,7 +5,7 @@
 local host = ...
 local text, base = host.lib.text, host.lib.codec_base
 local error, type = error, type
-local format, pack, unpack = string.format, string.pack, string.unpack
+local format, pack, sub, unpack = string.format, string.pack, string.sub, string.unpack
 
 local M, made = {}, {}
 
@@ -31,7 +31,7 @@ function made.length_prefixed(codec)
     if #bytes < width then base.invalid("a length is cut short") end
     local length = unpack(layout, bytes) - extra
     if length ~= #bytes - width or length > max then base.invalid("a length does not fit its frame") end
-    return bytes:sub(width + 1)
+    return sub(bytes, width + 1)
   end
   function piece.encode(message)
     expect_bytes(message)

@@ -43,7 +43,7 @@ end
 
 local function check(conn, name)
   if not is_conn(conn) then
-    error(("conn:%s: call it with a colon, on a conn; got %s"):format(name, text.got(conn)), 3)
+    error(text.format("conn:%s: call it with a colon, on a conn; got %s", name, text.got(conn)), 3)
   end
 end
 
@@ -52,7 +52,7 @@ local function encoded(conn, message, name)
   local ok, bytes = pcall(conn[2].encode, message)
   if not ok then text.raise(bytes, "conn:" .. name, 3) end
   if type(bytes) ~= "string" then
-    error(("conn:%s: the codec's encode must return a string of bytes, got %s"):format(name, text.got(bytes)), 3)
+    error(text.format("conn:%s: the codec's encode must return a string of bytes, got %s", name, text.got(bytes)), 3)
   end
   return bytes
 end
@@ -123,12 +123,12 @@ encoding_methods.send, encoding_methods.try_send = send_encoded, try_send_encode
 -- A handle is complete from the start, so a name it does not have is a mistake.
 local function unknown(_, key)
   if key == "peer" or type(key) ~= "string" then return nil end
-  error(("a conn has no %q%s"):format(key, (text.hint(key, names))), 2)
+  error(text.format("a conn has no %q%s", key, (text.hint(key, names))), 2)
 end
 
 local function assign(conn, key, value)
   if key == "peer" or value == nil then return rawset(conn, key, value) end
-  error(("conn.%s cannot be set: keep it in conn.state, conn.state.%s = …"):format(key, key), 2)
+  error(text.format("conn.%s cannot be set: keep it in conn.state, conn.state.%s = …", key, key), 2)
 end
 
 setmetatable(plain_methods, { __index = unknown })
@@ -136,7 +136,7 @@ setmetatable(encoding_methods, { __index = unknown })
 Plain.__newindex, Encoding.__newindex = assign, assign
 
 function Plain.__tostring(conn)
-  return ("conn %s (%s %s)"):format(conn.id, conn.side, conn.address)
+  return text.format("conn %s (%s %s)", conn.id, conn.side, conn.address)
 end
 Encoding.__tostring = Plain.__tostring
 

@@ -60,7 +60,7 @@ function M.call(name, ...)
   if not run then
     local known = text.sorted_keys(script.calls)
     local hint = known[1] and text.hint(name, known) or "; it declares none (key calls)"
-    error(new_error("unknown_call", ("%s has no call %q%s"):format(node.name, name, hint)), 0)
+    error(new_error("unknown_call", text.format("%s has no call %q%s", node.name, name, hint)), 0)
   end
   return run(node, ...)
 end

@@ -2,14 +2,14 @@
 local host = ...
 local text, marks = host.lib.text, host.lib.json_marks
 local error, pairs, type = error, pairs, type
-local byte, format, gsub, tonumber = string.byte, string.format, string.gsub, tonumber
+local byte, find, format, gsub, sub, tonumber = string.byte, string.find, string.format, string.gsub, string.sub, tonumber
 local concat, sort, utf8_len, math_type, huge = table.concat, table.sort, utf8.len, math.type, math.huge
 local new_error = host.error.new
 
 local default_depth = 128
 
 local function fail(path, message)
-  if #path > 60 then path = path:sub(1, 28) .. " … " .. path:sub(-28) end
+  if #path > 60 then path = sub(path, 1, 28) .. " … " .. sub(path, -28) end
   error(new_error("json", format("json: %s %s", path == "" and "the value" or path, message), { path = path }), 0)
 end
 
@@ -33,7 +33,7 @@ local function float(value, path)
     digits = format("%." .. precision .. "g", value)
     if tonumber(digits) == value then break end
   end
-  if not digits:find("[.eE]") then digits = digits .. ".0" end
+  if not find(digits, "[.eE]") then digits = digits .. ".0" end
   return digits
 end
 

@@ -24,7 +24,7 @@ for _, level in ipairs(levels) do
   M[level] = function(message, fields)
     -- A mistake shows on every level, not only once somebody asks for more.
     if fields ~= nil and type(fields) ~= "table" then
-      error(("log.%s: the fields must be a table, got %s"):format(level, text.got(fields)), 2)
+      error(text.format("log.%s: the fields must be a table, got %s", level, text.got(fields)), 2)
     end
     if not enabled(level) then return end
     local ready = shown(fields)
@@ -36,13 +36,13 @@ end
 function M.enabled(level)
   text.check(level, "string", "log.enabled: level", 2)
   if not known[level] then
-    error(("log.enabled: there is no level %q%s"):format(level, (text.hint(level, levels))), 2)
+    error(text.format("log.enabled: there is no level %q%s", level, (text.hint(level, levels))), 2)
   end
   return enabled(level)
 end
 
 return setmetatable(M, {
   __index = function(_, key)
-    error(("moonpeer.log has no %q%s"):format(tostring(key), (text.hint(key, levels))), 2)
+    error(text.format("moonpeer.log has no %q%s", tostring(key), (text.hint(key, levels))), 2)
   end,
 })

@@ -11,12 +11,12 @@ local function read_only(values)
     __index = function(_, key)
       local value = values[key]
       if value == nil and type(key) == "string" and next(values) ~= nil then
-        error(("node.config has no %q%s"):format(key, (text.hint(key, keys))), 2)
+        error(text.format("node.config has no %q%s", key, (text.hint(key, keys))), 2)
       end
       return value
     end,
     __newindex = function(_, key)
-      error(("node.config cannot be changed by the script (%s)"):format(text.got(key)), 2)
+      error(text.format("node.config cannot be changed by the script (%s)", text.got(key)), 2)
     end,
     __pairs = function()
       local i = 0

@@ -20,7 +20,7 @@ local M = {}
 
 function M.check(node, name)
   if getmetatable(node) ~= parts.meta then
-    error(("node:%s: call it with a colon, on the node; got %s"):format(name, text.got(node)), 3)
+    error(text.format("node:%s: call it with a colon, on the node; got %s", name, text.got(node)), 3)
   end
 end
 
@@ -47,7 +47,7 @@ function M.find(_, key)
       return methods[key]
     end
   end
-  error(("the node has no %q%s"):format(key, (text.hint(key, names()))), 2)
+  error(text.format("the node has no %q%s", key, (text.hint(key, names()))), 2)
 end
 
 function M.assign(_, key, value)
@@ -57,10 +57,10 @@ function M.assign(_, key, value)
     return
   end
   if key == "address" or key == "config" or rawget(fields, key) ~= nil then
-    error(("node.%s can only be read"):format(key), 2)
+    error(text.format("node.%s can only be read", key), 2)
   end
   local name = tostring(key)
-  error(("node.%s cannot be set: keep it in node.state, node.state.%s = …"):format(name, name), 2)
+  error(text.format("node.%s cannot be set: keep it in node.state, node.state.%s = …", name, name), 2)
 end
 
 function M.describe(node) return "node " .. node.name end

@@ -13,7 +13,7 @@ if type(shared_codec) == "function" then shared_codec = nil end
 
 local function address_of(value, what)
   if type(value) == "string" then return value end
-  error(("%s: an address such as \"127.0.0.1:4000\" is expected, got %s"):format(what, text.got(value)), 3)
+  error(text.format("%s: an address such as \"127.0.0.1:4000\" is expected, got %s", what, text.got(value)), 3)
 end
 
 local function dial_options(options, what, names)

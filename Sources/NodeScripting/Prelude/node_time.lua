@@ -42,7 +42,7 @@ function methods.random(node, low, high)
   text.check(low, "integer", "node:random: the first bound", 2)
   if high == nil then low, high = 1, low end
   text.check(high, "integer", "node:random: the second bound", 2)
-  if low > high then error(("node:random: there is nothing from %d to %d"):format(low, high), 2) end
+  if low > high then error(text.format("node:random: there is nothing from %d to %d", low, high), 2) end
   return time.random(low, high)
 end
 

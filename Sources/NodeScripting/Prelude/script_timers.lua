@@ -3,7 +3,7 @@
 -- check(timers, add) → the list in order of name; add(key, message, suggestion) notes a problem
 local host = ...
 local text = host.lib.text
-local format, ipairs, pcall, type = string.format, ipairs, pcall, type
+local format, sub, ipairs, pcall, type = string.format, string.sub, ipairs, pcall, type
 
 local M = {}
 
@@ -28,7 +28,7 @@ local function check_one(name, entry, add)
       local what = where .. "." .. key
       local ok, seconds = pcall(host.text.duration, value, what)
       if ok then made[key] = seconds
-      else add(what, text.words(seconds, what):sub(#what + 3)) end
+      else add(what, sub(text.words(seconds, what), #what + 3)) end
       if ok and key == "every" and seconds <= 0 then add(where .. ".every", "must be more than 0") end
     elseif key == "every" then
       add(where .. ".every", "is missing: how often it runs, as in every = \"5s\"")

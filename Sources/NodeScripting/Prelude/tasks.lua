@@ -125,7 +125,7 @@ function M.timeout(seconds, fn, ...)
   await_by(child, id)
   while not child.state do
     if waiting.is_over(deadline) then
-      error(new_error("timeout", ("it took longer than %g s"):format(seconds)), 0)
+      error(new_error("timeout", text.format("it took longer than %g s", seconds)), 0)
     end
     waiting.park(id, deadline)
   end
@@ -143,7 +143,7 @@ local function group_of(what, ...)
   if as_list then list = pack(unpack(first)) end
   for i = 1, list.n do
     if type(list[i]) ~= "function" and not M.is_task(list[i]) then
-      error(("%s: functions and tasks are expected, argument %d is %s"):format(what, i, text.got(list[i])), 3)
+      error(text.format("%s: functions and tasks are expected, argument %d is %s", what, i, text.got(list[i])), 3)
     end
   end
   local group = { tasks = {}, own = {}, as_list = as_list }

@@ -7,7 +7,8 @@ local words = host.lib.text_words
 local pairs, setmetatable, tostring, type = pairs, setmetatable, tostring, type
 local sort, math_type, huge = table.sort, math.type, math.huge
 
-local M = {}
+-- format: of string, for those who would not keep it for themselves.
+local M = { format = string.format }
 
 -- The keys of a table, sorted as text: what may be shown to anyone.
 function M.sorted_keys(table)

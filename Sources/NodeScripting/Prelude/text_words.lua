@@ -87,7 +87,8 @@ end
 
 -- What is said about a name that a shipped module lacks.
 function M.no_name(module, table, key)
-  return format("%s has no %s%s", module, M.got(key), (M.hint(key, host.lib.text.sorted_keys(table))))
+  local name = type(key) == "string" and format("%q", key) or M.got(key)
+  return format("%s has no %s%s", module, name, (M.hint(key, host.lib.text.sorted_keys(table))))
 end
 
 -- A shipped module's table: a name it lacks is a mistake, found where it is made and not where the nil is called.

@@ -23,6 +23,9 @@ package final class ScriptRuntime {
   /// The connection whose handle is being made for a reload: its natives have no power yet, but the codec is set.
   var staged: ConnectionScript?
 
+  /// Whose bytes the VM's view shows, or showed last: compared, and never followed.
+  @exclusivity(unchecked) var viewed: UnsafeMutableRawPointer?
+
   var modules: ModuleLoader
   var generator: SeededGenerator
   /// `host` as the shipped Lua sees it, and what gives its chunks by name (`lib.lua`).

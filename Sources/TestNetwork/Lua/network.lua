@@ -1,5 +1,6 @@
 -- moonpeer.network: scripted test networks. Scenarios are collected while the file loads; the host runs them.
 local host = ...
+local format = string.format
 local text, report = host.lib.text, host.lib.network_report
 
 local M = {}
@@ -15,7 +16,7 @@ function M.scenario(name, options, fn)
   options = text.options(options, "network.scenario", { "timeout" }, 2)
   for _, other in ipairs(scenarios) do
     if other.name == name then
-      error(("network.scenario: %q stands twice in this file, first at %s"):format(name, other.where), 2)
+      error(format("network.scenario: %q stands twice in this file, first at %s", name, other.where), 2)
     end
   end
   scenarios[#scenarios + 1] = { name = name, fn = fn, where = report.place(),

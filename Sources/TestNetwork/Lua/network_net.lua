@@ -1,5 +1,6 @@
 -- `net`: the network of one scenario.
 local host = ...
+local format = string.format
 local native, time, text = host.network, host.time, host.lib.text
 local nodes, properties, report = host.lib.network_node, host.lib.network_properties, host.lib.network_report
 
@@ -12,14 +13,14 @@ local later = { link = true, partition = true, heal = true, intercept = true }
 function Net.__index(_, key)
   local method = methods[key]
   if method then return method end
-  if later[key] then report.fail(("net:%s is not in this version: links cannot be changed yet"):format(key)) end
-  error(("net has no %q%s"):format(tostring(key), (text.hint(key, text.sorted_keys(methods)))), 2)
+  if later[key] then report.fail(format("net:%s is not in this version: links cannot be changed yet", key)) end
+  error(format("net has no %q%s", tostring(key), (text.hint(key, text.sorted_keys(methods)))), 2)
 end
 
 -- The net a method was called on, with a colon.
 local function state_of(net, what)
   local state = states[net]
-  if not state then error(("%s: call it with a colon, on net; got %s"):format(what, text.got(net)), 3) end
+  if not state then error(format("%s: call it with a colon, on net; got %s", what, text.got(net)), 3) end
   return state
 end
 
@@ -81,7 +82,7 @@ function methods.connect(net, list, topology)
     for i, id in ipairs(ids) do
       local connected = native.connected(id)
       if connected < expected[i] then
-        return false, ("%s has %d of %d connections"):format(list[i].name, connected, expected[i])
+        return false, format("%s has %d of %d connections", list[i].name, connected, expected[i])
       end
     end
     return true

@@ -1,5 +1,6 @@
 -- Node handles: a node of the scenario is a name and a channel; what crosses it is plain data.
 local host = ...
+local format = string.format
 local native, text = host.network, host.lib.text
 
 local M = {}
@@ -15,14 +16,14 @@ function Node.__index(handle, key)
   local node = started[handle]
   if key == "name" or key == "id" then return node[key] end
   if key == "address" then return native.address(node.id) end
-  if later[key] then error(("node handle: %s is not in this version"):format(key), 2) end
+  if later[key] then error(format("node handle: %s is not in this version", key), 2) end
   local known = text.sorted_keys(methods)
   for _, name in ipairs { "address", "id", "name" } do known[#known + 1] = name end
-  error(("a node handle has no %q%s"):format(tostring(key), (text.hint(key, known))), 2)
+  error(format("a node handle has no %q%s", tostring(key), (text.hint(key, known))), 2)
 end
 
 function Node.__newindex(_, key)
-  error(("a node handle's fields cannot be set (%s); state belongs into the node's script"):format(tostring(key)), 2)
+  error(format("a node handle's fields cannot be set (%s); state belongs into the node's script", tostring(key)), 2)
 end
 
 function Node.__tostring(handle) return "node " .. started[handle].name end
@@ -37,7 +38,7 @@ end
 -- The number of a handle's node, for `what`; `level` as in text.lua.
 function M.id(handle, what, level)
   local node = started[handle]
-  if not node then error(("%s: a node handle is expected, got %s"):format(what, text.got(handle)), level + 1) end
+  if not node then error(format("%s: a node handle is expected, got %s", what, text.got(handle)), level + 1) end
   return node.id
 end
 

@@ -1,5 +1,6 @@
 -- Properties: what must hold always, sometimes, eventually. Looked at after every step of the scenario and each tick.
 local host = ...
+local format = string.format
 local time, text, report = host.time, host.lib.text, host.lib.network_report
 local new_error = host.error.new
 
@@ -11,7 +12,7 @@ end
 
 local function add(list, kind, name, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
-    error(("net:%s: a name and a function are expected, got %s and %s"):format(kind, text.got(name), text.got(fn)), 4)
+    error(format("net:%s: a name and a function are expected, got %s and %s", kind, text.got(name), text.got(fn)), 4)
   end
   list[#list + 1] = { name = name, fn = fn, looks = 0, where = report.place() }
 end
@@ -24,7 +25,7 @@ local function look_once(properties)
     property.looks = property.looks + 1
     local holds, problem = property.fn()
     if not holds then
-      report.fail(("always %q does not hold%s"):format(property.name, report.reason(problem)), property.where)
+      report.fail(format("always %q does not hold%s", property.name, report.reason(problem)), property.where)
     end
   end
   for _, property in ipairs(properties.sometimes) do
@@ -45,7 +46,7 @@ end
 -- eventually(…) → what fn returned first that was true
 function M.eventually(properties, name, within, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
-    error(("net:eventually: a name, a duration and a function are expected, got %s, %s and %s"):format(text.got(name),
+    error(format("net:eventually: a name, a duration and a function are expected, got %s, %s and %s", text.got(name),
       text.got(within), text.got(fn)), 3)
   end
   local limit = text.duration(within, "net:eventually", 3)
@@ -59,7 +60,7 @@ function M.eventually(properties, name, within, fn)
       return holds
     end
     if is_last then
-      report.fail(("eventually %q did not hold within %g s%s"):format(name, limit, report.reason(problem)))
+      report.fail(format("eventually %q did not hold within %g s%s", name, limit, report.reason(problem)))
     end
     time.sleep(pause)
     pause = math.min(pause * 1.5, 0.05)
@@ -72,7 +73,7 @@ function M.finish(properties)
   M.look(properties)
   for _, property in ipairs(properties.sometimes) do
     if not property.held then
-      error(new_error("expectation", ("sometimes %q never held (%d looks)"):format(property.name, property.looks),
+      error(new_error("expectation", format("sometimes %q never held (%d looks)", property.name, property.looks),
         { where = property.where }), 0)
     end
   end

@@ -1,6 +1,7 @@
 -- Runs one scenario: its body, what it put off with `net:at`, and the ticks at which properties are looked at. The
 -- first of them that fails is the scenario's failure.
 local host = ...
+local format = string.format
 local time, tasks, properties = host.time, host.lib.tasks, host.lib.network_properties
 local report, nets = host.lib.network_report, host.lib.network_net
 
@@ -71,7 +72,7 @@ function M.run(index)
   local is_over, problem = pcall(tasks.timeout, scenario.timeout, function() body:join() end)
   if state.failure then error(state.failure, 0) end
   if not is_over and body.status ~= "failed" then
-    report.fail(("the scenario did not end within %g s"):format(scenario.timeout), scenario.where)
+    report.fail(format("the scenario did not end within %g s", scenario.timeout), scenario.where)
   end
   if not is_over then error(problem, 0) end
   return guard and properties.looks(state.properties)
