@@ -7,7 +7,7 @@ struct ChaosScript {
   enum Codec: Int, CaseIterable { case native, mapped, custom }
   /// What is wrong with the code that a reload brings.
   enum Fault: CaseIterable {
-    case none, syntax, top, topLoop, topBomb, restore, restoreLoop, restoreConnection, probation
+    case none, syntax, top, topLoop, topBomb, restore, restoreLoop, probation
   }
 
   var version: Int
@@ -37,7 +37,6 @@ struct ChaosScript {
     switch fault {
     case .restore: entries.append("restore = function() error('a restore that fails') end")
     case .restoreLoop: entries.append("restore = function() while true do end end")
-    case .restoreConnection: entries.append("restore_connection = function() error('no') end")
     case .probation: entries.append("on_connect = function(node, conn) connected(node, conn) error('code on probation') end")
     default: break
     }
