@@ -36,6 +36,7 @@ static bool is_in_class(int byte, int class) {
   case 'u': is_in = isupper(byte); break;
   case 'w': is_in = isalnum(byte); break;
   case 'x': is_in = isxdigit(byte); break;
+  case 'z': is_in = byte == 0; break;  // out of use, and still there
   default: return class == byte;
   }
   return isupper(class) ? !is_in : is_in;

@@ -35,15 +35,20 @@ import Testing
   }
 
   @Test(arguments: [
-    "return (''):rep(1 << 62)", "return #('x'):rep(0)", "return pcall(string.rep, 'x', 1 << 62)", "return pcall(string.rep, 'x', 1 << 40, 'y')",
-    "return pcall(string.format, '%99999d', 1)", "return pcall(string.format, '%.99999f', 1)", "return pcall(table.unpack, {}, 1, 1 << 60)",
-    "return pcall(table.unpack, {}, -(1 << 62), 1 << 62)", "return pcall(table.concat, {}, '', 1, 1 << 62)", "return pcall(string.byte, ('x'):rep(1 << 22), 1, -1)",
-    "return pcall(utf8.codepoint, ('x'):rep(1 << 22), 1, -1)", "return pcall(table.insert, setmetatable({}, { __len = function() return 1 << 60 end }), 1, 1)",
+    "return (''):rep(1 << 62)", "return #('x'):rep(0)", "return pcall(string.rep, 'x', 1 << 62)",
+    "return pcall(string.rep, 'x', 1 << 40, 'y')",
+    "return pcall(string.format, '%99999d', 1)", "return pcall(string.format, '%.99999f', 1)",
+    "return pcall(table.unpack, {}, 1, 1 << 60)",
+    "return pcall(table.unpack, {}, -(1 << 62), 1 << 62)", "return pcall(table.concat, {}, '', 1, 1 << 62)",
+    "return pcall(string.byte, ('x'):rep(1 << 22), 1, -1)",
+    "return pcall(utf8.codepoint, ('x'):rep(1 << 22), 1, -1)",
+    "return pcall(table.insert, setmetatable({}, { __len = function() return 1 << 60 end }), 1, 1)",
     "return pcall(table.remove, setmetatable({}, { __len = function() return 1 << 60 end }), 1)",
     "return pcall(table.sort, { 3, 1, 2, 5, 4, 7, 6 }, function() return true end)", "return pcall(table.sort, { 3, {}, 2 })",
     "return pcall(table.sort, setmetatable({}, { __len = function() return 1 << 40 end }))", "return pcall(select, -1 << 62)",
     "return utf8.len(('x'):rep(1 << 20)) > 0, utf8.offset(('x'):rep(1 << 20), 1 << 60)", "return pcall(string.pack, 'i17', 1)",
-    "return pcall(string.unpack, 's', '\\255\\255\\255\\255\\255\\255\\255\\127')", "return ('a'):rep(1 << 23):find(('a'):rep(1 << 22) .. 'b', 1, true)",
+    "return pcall(string.unpack, 's', '\\255\\255\\255\\255\\255\\255\\255\\127')",
+    "return ('a'):rep(1 << 23):find(('a'):rep(1 << 22) .. 'b', 1, true)",
   ])
   func `Is over at once`(code: String) throws {
     let machine = try Machine(memory: 64 << 20, time: .seconds(20))

@@ -19,6 +19,10 @@ struct ModuleLoader {
     }
     let candidates = root.candidates(for: name)
     for path in candidates {
+      if let place = root.strays(path) {
+        throw ScriptError(
+          code: .load, kind: "load", message: "require \"\(name)\": \(path) is a link to \(place), outside the script's folder")
+      }
       guard let text = try? ScriptSource.readFile(path) else { continue }
       loaded.append(path)
       return ScriptSource(path: path, text: text)

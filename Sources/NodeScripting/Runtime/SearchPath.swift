@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where `require` looks for Lua files, in this order. Nothing outside these folders is ever opened.
 package struct SearchPath: Sendable {
   package var directories: [String]
@@ -22,6 +24,22 @@ package struct SearchPath: Sendable {
       return "name the module without its path and ending: \"lib.frames\" is lib/frames.lua beside the script"
     }
     return nil
+  }
+
+  /// Where a link leads that leaves these folders; nil: the file is in one of them, or is none.
+  func strays(_ path: String) -> String? {
+    guard let place = Self.resolved(path) else { return nil }
+    let isInside = directories.contains { directory in
+      guard let root = Self.resolved(directory) else { return false }
+      return place.hasPrefix(root.hasSuffix("/") ? root : root + "/")
+    }
+    return isInside ? nil : place
+  }
+
+  private static func resolved(_ path: String) -> String? {
+    guard let resolved = realpath(path, nil) else { return nil }
+    defer { free(resolved) }
+    return String(cString: resolved)
   }
 
   /// The files a module may be in, in the order they are tried.
