@@ -144,8 +144,9 @@ import Testing
       }
       _ = try await console.nodes[0].call("say", ["once more"])
       try await events(until: 4)
-      #expect(seen.map { $0["generation"] } == [3, 2, nil, nil], "\(seen)")
-      #expect(seen.suffix(2).map { $0["message"] } == ["\"once more\"", "\"new once more\""], "\(seen)")
+      // The code between has not proved itself, so it is not what comes back.
+      #expect(seen.map { $0["generation"] } == [3, 1, nil, nil], "\(seen)")
+      #expect(seen.suffix(2).map { $0["message"] } == ["\"once more\"", "\"echo once more\""], "\(seen)")
       _ = client.send(["cancel": .integer(trace)])
       #expect(try await client.answer(to: trace)["result"]?["kind"] == "trace")
     }
