@@ -23,13 +23,11 @@ import Testing
       #expect(heuristics.budgetKills == 1 && heuristics.rolledBack == 0)
       #expect(await node.generations().map(\.isKept) == [true, false])
       // What the script itself does counts as ever, also in a task of its own that is used again.
-      async let outcome = node.probation()
       try await node.lua("node.state.bad = true")
       let peer = try await LinePeer(node)
       try await node.reload(
         text: answering(
           "worse", "config = { probation = '10m' }, calls = { fail = function(n) n:spawn(function() error 'own' end) end },"))
-      #expect(await outcome == .passed)
       async let worse = node.probation()
       _ = try await node.call("fail")
       guard case .rolledBack(let why) = await worse else {
@@ -37,7 +35,8 @@ import Testing
         return
       }
       #expect(why.contains("own"))
-      #expect(try await peer.ask("a") == "a new")
+      // What was on probation before it had not proved itself, so it is not what comes back.
+      #expect(try await peer.ask("a") == "a old")
     }
   }
 }
