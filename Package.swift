@@ -99,7 +99,8 @@ let package = Package(
     .target(name: "FuzzSupport", dependencies: ["NodeCore"], path: "Tests/FuzzSupport", swiftSettings: strict),
     .target(name: "PlainLua", dependencies: ["CLuaSystem"], path: "Tests/PlainLua"),
     .testTarget(
-      name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings", "FuzzSupport", "NodeCore", "PlainLua"], swiftSettings: strict),
+      name: "LuaHostTests", dependencies: ["LuaHost", "TestSettings", "FuzzSupport", "NodeCore", "PlainLua"],
+      swiftSettings: strict),
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore", "FuzzSupport"], swiftSettings: strict),
     .testTarget(
       name: "NodeEngineTests",

@@ -75,7 +75,10 @@ public struct Heuristics: Sendable, Equatable {
       ("rejected_shutdown", "inbound connections rejected because the node was shutting down", \.rejectedShutdown),
       ("accept_errors", "errors of the listening socket (no descriptors left, say)", \.acceptErrors),
       ("handshake_failures", "handshakes that failed, on either side", \.handshakeFailures),
-      ("handshake_timeouts", "handshakes that ran over handshake_timeout, or over a quarter of it while others waited", \.handshakeTimeouts),
+      (
+        "handshake_timeouts", "handshakes that ran over handshake_timeout, or over a quarter of it while others waited",
+        \.handshakeTimeouts
+      ),
       ("idle_timeouts", "connections closed after idle_timeout without a message", \.idleTimeouts),
       ("write_timeouts", "connections closed because the peer did not read for write_timeout", \.writeTimeouts),
       ("decode_errors", "connections closed because their bytes were no message", \.decodeErrors),

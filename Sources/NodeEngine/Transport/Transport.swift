@@ -41,7 +41,8 @@ public protocol Transport: AnyObject, Sendable {
   /// - Returns: what calls it off; nil where there is nothing to be called off.
   func dial(
     _ address: PeerAddress, options: DialOptions, timeout: Duration, on scheduler: any Scheduler,
-    completion: @escaping (Result<any ByteStream, NodeError>) -> Void) -> (any PendingDial)?
+    completion: @escaping (Result<any ByteStream, NodeError>) -> Void
+  ) -> (any PendingDial)?
   /// Opens a listener; completes with code `address_in_use`, `address` or `system` where it cannot.
   func listen(
     on address: PeerAddress, options: ListenOptions, delegate: any ListenerDelegate, on scheduler: any Scheduler,
