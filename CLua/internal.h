@@ -126,6 +126,8 @@ void clua_open_bounded(lua_State *L);
 void clua_open_unfilled(lua_State *L);
 void clua_fill(lua_State *L, int index);
 void clua_open_pristine(clua_vm *vm, lua_State *L);
+// As lua_setmetatable for the table below the top, without a finalizer.
+void clua_set_metatable(lua_State *L);
 int clua_trampoline(lua_State *L);
 int clua_answer_native(lua_State *L, int status, lua_KContext context);
 

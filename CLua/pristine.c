@@ -11,8 +11,27 @@
 
 static const char *const libraries[] = { "string", "table", "math", "utf8", "debug", NULL };
 
+// Scripts reach the metatables of what they are given, and must have no finalizers: Lua runs those with hooks off, so no
+// budget would end one.
+void clua_set_metatable(lua_State *L) {
+  if (lua_istable(L, -1)) {
+    lua_pushliteral(L, "__gc");
+    lua_pushnil(L);
+    lua_rawset(L, -3);
+  }
+  lua_setmetatable(L, -2);
+}
+
+static int set_metatable(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 2);
+  clua_set_metatable(L);
+  return 1;
+}
+
 static int push_function(lua_State *L, const char *library, const char *name) {
   lua_CFunction function = clua_bounded_named(library, name);
+  if (strcmp(library, LUA_GNAME) == 0 && strcmp(name, "setmetatable") == 0) function = set_metatable;
   if (!function) function = clua_original_named(library, name);
   if (!function) return luaL_error(L, "the shipped Lua has no %s.%s", library, name);
   lua_pushcfunction(L, function);

@@ -121,7 +121,7 @@ static void push_value(lua_State *L, reader *r, int depth) {
     }
     if (is_error) {
       lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->error_metatable);
-      lua_setmetatable(L, -2);
+      clua_set_metatable(L);
     }
     return;
   }

@@ -25,6 +25,23 @@ import Testing
     end
     """
 
+  @Test func `The metatable of the engine's errors gives no finalizers`() async throws {
+    try await withNodes { nodes in
+      let server = try await nodes.start("return {}")
+      let outcome = try await server.lua(
+        """
+        local function fail() local _, e = pcall(node.sleep, node, -1) return e end
+        local ran = 0
+        getmetatable(fail()).__gc = function() ran = ran + 1 end
+        for _ = 1, 50 do fail() end
+        -- Enough garbage that the collector goes round.
+        for _ = 1, 200 do string.rep("x", 100000) end
+        return ran
+        """)
+      #expect(outcome == 0)
+    }
+  }
+
   @Test func `Replacing Lua's functions does not reach what comes with Moonpeer`() async throws {
     try await withNodes { nodes in
       let server = try await nodes.start(
