@@ -33,6 +33,16 @@ import Testing
     #expect(recorder.lines(with: "bytes").count == 1)
   }
 
+  @Test(arguments: [false, true]) func `A script with all of Lua's libraries is announced, once`(isTrusted: Bool) async throws {
+    try await withNodes { nodes in
+      _ = try await nodes.start("return { init = function() assert((io ~= nil) == \(isTrusted)) end }") {
+        $0.isTrusted = isTrusted
+      }
+      let lines = nodes.log.lines(with: "trusted: the script has all of Lua's libraries")
+      #expect(lines.map(\.level) == (isTrusted ? [.warning] : []))
+    }
+  }
+
   @Test func `A line under the level is not written, and costs no text`() async throws {
     let recorder = LogRecorder()
     var logger = recorder.logger

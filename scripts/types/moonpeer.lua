@@ -385,7 +385,7 @@ function moonpeerConn:read(n) end
 ---@return string bytes
 function moonpeerConn:read_some(max) end
 
---- The bytes before the delimiter, which is taken too; raises `too_large` where there is none within `max`.
+--- The bytes before the delimiter, which is taken too; raises `too_large` where there is none within `max`, which can be no more than `max_read_buffer` holds.
 ---@param delimiter string at least one byte
 ---@param max? moonpeer.Size bytes before the delimiter; default: "1MiB"
 ---@return string bytes
@@ -765,31 +765,31 @@ function moonpeerNodeHandle:restart() end
 ---@class moonpeer.Topology
 
 ---@class moonpeer.codec.bytes.options
----@field max? moonpeer.Size The longest chunk; a longer one breaks the connection. At least 1. Default: "1MiB".
+---@field max? moonpeer.Size The longest chunk; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
 
 ---@class moonpeer.codec.lines.options
 ---@field delimiter? string What ends a message; not part of it. At least 1 byte. Default: "\n".
----@field max? moonpeer.Size The longest message; a longer one breaks the connection. At least 1. Default: "1MiB".
+---@field max? moonpeer.Size The longest message; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
 
 ---@class moonpeer.codec.length_prefixed.options
 ---@field width? 1|2|3|4|8|"varint" Bytes of the length; `varint` is LEB128, seven bits a byte, low ones first. Default: 4.
 ---@field endian? "big"|"little" The byte order. Default: "big".
----@field max? moonpeer.Size The longest message without its length; a longer one breaks the connection. At least 1. Default: "1MiB", or what the width can say.
+---@field max? moonpeer.Size The longest message without its length; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB", or what the width can say.
 ---@field length_includes_header? boolean Whether the length counts its own bytes; not with `varint`. Default: false.
 
 ---@class moonpeer.codec.packed.options
----@field max? moonpeer.Size The longest record; a longer one breaks the connection. At least 1. Default: "1MiB".
+---@field max? moonpeer.Size The longest record; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
 
 ---@class moonpeer.codec.struct.fields
 ---@field [integer] { [1]: string, [2]: string }
 ---@field endian? "big"|"little" The byte order. Default: "big".
----@field max? moonpeer.Size The longest record; a longer one breaks the connection. At least 1. Default: "1MiB".
+---@field max? moonpeer.Size The longest record; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
 
 ---@class moonpeer.codec.union.variants
 ---@field [integer] { [1]: integer, [2]: string, [3]: moonpeer.Codec? }
 ---@field tag? "u8"|"u16"|"u32" The tag's width. Default: "u8".
 ---@field endian? "big"|"little" The byte order. Default: "big".
----@field max? moonpeer.Size The longest message with its tag; a longer one breaks the connection. At least 1. Default: "1MiB".
+---@field max? moonpeer.Size The longest message with its tag; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
 
 ---@class moonpeer.codec.map.outer
 ---@field decode? (fun(message: any): any) What comes out of `inner` goes through it; must not give nil. Default: none.
@@ -800,12 +800,12 @@ function moonpeerNodeHandle:restart() end
 ---@field size (fun(head: string): integer) The bytes of the whole frame, its header included.
 ---@field decode? (fun(frame: string): any) The message in a frame; must not give nil. Default: the frame.
 ---@field encode? (fun(message: any): string) The whole frame of a message. Default: the message.
----@field max? moonpeer.Size The longest frame with its header; a longer one breaks the connection. At least 1. Default: "1MiB".
+---@field max? moonpeer.Size The longest frame with its header; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
 
 ---@class moonpeer.codec.custom.options
 ---@field decode (fun(view: moonpeer.View): any, integer?) `nil`: more is needed; `nil, n`: n bytes in all are needed; `message, n`: a message that took n bytes, 1 or more.
 ---@field encode? (fun(message: any): string) The bytes of a message. Default: the message.
----@field max? moonpeer.Size The longest message as it stands in the bytes; a longer one breaks the connection. At least 1. Default: "1MiB".
+---@field max? moonpeer.Size The longest message as it stands in the bytes; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
 
 --- How messages stand in the stream, both ways. A peer whose bytes are no message loses its connection with reason `decode`. `packed`, `struct`, `union`, `fixed` and `length_prefixed` (but `varint`) can stand inside `union` and as the second argument of `map`.
 ---@class moonpeer.codec

@@ -70,7 +70,8 @@ extension LuaAPI {
         optional("max", "moonpeer.Size", default: "\"1MiB\"", "bytes before the delimiter"),
       ],
       returns: [["bytes: string"]], waits: true,
-      "The bytes before the delimiter, which is taken too; raises `too_large` where there is none within `max`."),
+      "The bytes before the delimiter, which is taken too; raises `too_large` where there is none within `max`, which can be no "
+        + "more than `max_read_buffer` holds."),
     function(
       "peek", [argument("n", "integer", "0 or more")], returns: [["bytes: string"]], waits: true,
       "The next n bytes, left where they are; raises `closed` when the stream ends before."),

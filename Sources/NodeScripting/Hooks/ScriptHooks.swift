@@ -77,6 +77,9 @@ package final class ScriptHooks {
   }
 
   package func start(_ node: LocalNode, completion: @escaping (Result<Void, NodeError>) -> Void) {
+    if runtime.isTrusted {
+      runtime.logger.warning("trusted: the script has all of Lua's libraries, so files, processes and everything else of this user")
+    }
     let handle = nodeHandle
     let start: LuaRef?
     do throws(ScriptError) { start = try script.startFunction() } catch {
