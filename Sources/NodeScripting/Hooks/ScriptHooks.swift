@@ -78,7 +78,7 @@ package final class ScriptHooks {
 
   package func start(_ node: LocalNode, completion: @escaping (Result<Void, NodeError>) -> Void) {
     if runtime.isTrusted {
-      runtime.logger.warning("trusted: the script has all of Lua's libraries, so files, processes and everything else of this user")
+      runtime.logger.warning("trusted: the script has all of Lua's libraries: files, processes, all that this user can do")
     }
     let handle = nodeHandle
     let start: LuaRef?
