@@ -52,7 +52,8 @@ final class FileWatch: Sendable {
     var problems: [String] = []
     keys.withLock { $0.formUnion(files.map(Self.key(of:))) }
     for folder in Set(files.map(Self.folder(of:))).sorted() {
-      if let number = folders.withLock({ add(folder, &$0) }) {
+      // One that is known stays as it was seen: if another folder has its path since, that is still to be told.
+      if let number = folders.withLock({ $0[folder] == nil ? add(folder, &$0) : nil }) {
         problems.append("\(folder): \(String(cString: strerror(number)))")
       }
     }
