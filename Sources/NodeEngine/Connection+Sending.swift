@@ -192,9 +192,15 @@ extension Connection {
     lastWaiter += 1
     let id = lastWaiter
     plainRoom = 0
-    writers.append((id, run))
+    writers.append(Writer(id: id, run: run))
     wakeWritersLater()
     return WaitToken { [self] in writers.removeAll { $0.id == id } }
+  }
+
+  /// Who waits for room. A function in a tuple would be wrapped once more each time it leaves the queue and goes back.
+  struct Writer {
+    let id: UInt64
+    let run: (Bool) -> Bool
   }
 
   /// Where only this tick's share was used up: in the next one.

@@ -84,7 +84,7 @@ public final class Connection {
   @exclusivity(unchecked) var isTrimScheduled = false
   @exclusivity(unchecked) var queuedAtTrim: UInt64 = 0
   @exclusivity(unchecked) var writtenTotal: UInt64 = 0
-  @exclusivity(unchecked) var writers: Deque<(id: UInt64, run: (Bool) -> Bool)> = []
+  @exclusivity(unchecked) var writers: Deque<Writer> = []
   @exclusivity(unchecked) var flushers: Deque<(id: UInt64, target: UInt64, run: (DisconnectReason?) -> Void)> = []
   @exclusivity(unchecked) var lastWaiter: UInt64 = 0
   @exclusivity(unchecked) var isWakingWriters = false
