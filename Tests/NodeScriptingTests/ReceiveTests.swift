@@ -39,6 +39,44 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    "codec.lines()", "codec.map(codec.lines(), { decode = function(m) return m end })",
+    "codec.framed { header = 1, size = function() return 2 end, decode = function(m) return m:sub(1, 1) end }",
+    """
+    codec.custom { decode = function(view)
+      if #view < 2 then return nil, 2 end
+      return view:bytes(1, 1), 2
+    end }
+    """,
+  ])
+  func `Once the connection is being closed, a session gets none of the messages that are left`(codec: String) async throws {
+    try await withNodes { nodes in
+      let server = try await nodes.start(
+        """
+        local codec = require "moonpeer.codec"
+        return {
+          codec = \(codec),
+          session = function(node, conn)
+            local got = { conn:receive() }
+            -- The third is left in the engine's buffer, the second with this script.
+            conn:request("?", { match = function(m) return m == "c" end, timeout = 20 })
+            conn:disconnect()
+            for i = 1, 3 do
+              local message, why = conn:receive(i == 3 and 1 or nil)
+              got[#got + 1] = message or why
+            end
+            node.state.got = table.concat(got, " ")
+          end,
+        }
+        """)
+      let client = try RawClient(try #require(await server.node.address))
+      try await client.write("a\nb\nc\nd\n".utf8)
+      try await eventually("the session is over") { try await server.lua("return node.state.got") != .nil }
+      #expect(try await server.lua("return node.state.got") == .string("a closed closed closed"))
+      client.close()
+    }
+  }
+
   @Test func `receive gives up after its time, and the message that comes later is not lost`() async throws {
     try await inNode(
       Self.stream + """

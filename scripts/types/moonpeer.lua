@@ -362,7 +362,7 @@ function moonpeerConn:try_send(message) end
 ---@return nil|"closed"|"write_timeout" why
 function moonpeerConn:flush() end
 
---- The next message, for `session`, `handshake` and tasks. Beside a `process_message` it raises `busy`, unless that hook itself waits or calls it.
+--- The next message, for `session`, `handshake` and tasks. Beside a `process_message` it raises `busy`, unless that hook itself waits or calls it. What has not been taken when the connection is being closed goes with it.
 ---@param timeout? moonpeer.Duration 0: only what has arrived; default: none
 ---@return any|nil message
 ---@return nil|"closed"|"timeout" why

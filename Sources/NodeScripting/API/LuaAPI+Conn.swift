@@ -36,7 +36,7 @@ extension LuaAPI {
       returns: [["message: any"], ["nil", "why: \"closed\"|\"timeout\""]], waits: true,
       """
       The next message, for `session`, `handshake` and tasks. Beside a `process_message` it raises `busy`, unless \
-      that hook itself waits or calls it.
+      that hook itself waits or calls it. What has not been taken when the connection is being closed goes with it.
       """
     ),
     function(

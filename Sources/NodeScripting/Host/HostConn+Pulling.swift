@@ -8,7 +8,7 @@ extension HostConn {
     ("fail_decoding", failDecoding), ("is_open", isOpen),
   ]
 
-  /// next_message(conn) → the next whole message's bytes, or nil
+  /// next_message(conn) → the next whole message's bytes, or nil; nil, too, once it is being closed: what is left goes with it
   private static let nextMessage: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call) else {
@@ -16,10 +16,15 @@ extension HostConn {
       return call.returns { $0.nil() }
     }
     guard !side.connection.hasReader else { return HostConn.secondReader(call, "receive") }
+    // Its on_disconnect may have returned before a run that was woken comes to this.
+    guard side.connection.isOpen else {
+      side.runtime.noteFutileWait()
+      return call.returns { $0.nil() }
+    }
     switch side.connection.inbound.nextMessage() {
     case .message(let bytes): return call.returnBytes(bytes)
     case .needMore:
-      if !side.connection.isOpen || side.connection.hasEnded { side.runtime.noteFutileWait() }
+      if side.connection.hasEnded { side.runtime.noteFutileWait() }
       return call.returns { $0.nil() }
     case .invalid(let message):
       side.connection.failDecoding(message)
@@ -30,7 +35,7 @@ extension HostConn {
   /// view(conn) → the view of what has arrived, and how many bytes that is
   private static let view: LuaNative = { state in
     let call = LuaCall(state)
-    guard let side = ConnectionScript.of(call) else {
+    guard let side = ConnectionScript.of(call), side.connection.isOpen else {
       ScriptRuntime.of(call).noteFutileWait()
       return call.returns { pack in
         pack.nil()
@@ -54,6 +59,10 @@ extension HostConn {
   private static let take: LuaNative = { state in
     let call = LuaCall(state)
     guard let side = ConnectionScript.of(call), let count = call.integer(2) else { return call.returns { $0.nil() } }
+    guard side.connection.isOpen else {
+      side.runtime.noteFutileWait()
+      return call.returns { $0.nil() }
+    }
     let inbound = side.connection.inbound
     let bytes = inbound.bytes
     guard bytes.count >= count else {
@@ -62,7 +71,6 @@ extension HostConn {
     }
     let isPeek = call.boolean(3) ?? false
     let isSilent = call.boolean(4) ?? false
-    if isSilent, !side.connection.isOpen { return call.returns { $0.nil() } }
     let verdict =
       isSilent ? call.returnTrue() : call.returnBytes(UnsafeRawBufferPointer(rebasing: bytes[..<Int(count)]))
     if !isPeek {

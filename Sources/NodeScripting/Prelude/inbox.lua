@@ -29,7 +29,7 @@ local pcall, setmetatable = pcall, setmetatable
 local remove = table.remove
 local current, wake = host.task.current, host.task.wake
 local wait_readable, may_pull = host.conn.wait_readable, host.conn.may_pull
-local set_requests, redispatch = host.conn.set_requests, host.conn.redispatch
+local set_requests, redispatch, is_open = host.conn.set_requests, host.conn.redispatch, host.conn.is_open
 
 -- More unmatched messages than this before a reply, and the request fails with "full".
 local stash_bound = 64
@@ -192,7 +192,7 @@ local function step(box, who, id, deadline, may)
       if not offer(box, message) then push(box, message) end
       return
     end
-    if box.closed then return "closed" end
+    if box.closed or not is_open(conn) then return "closed" end
     local left = deadline and deadline - host.time.now()
     box.pulling = who
     local ok, why = wait_readable(conn, left and (left > 0 and left or 0))
@@ -220,7 +220,8 @@ function M.receive(conn, timeout)
     local may, why = may_pull(conn)
     if not may then text.fail("busy", "conn:receive: " .. busy[why], 3) end
   end
-  if box and box.stashed > 0 then return pop(box) end
+  -- What a request has left over is no message any more, either, once the connection is being closed.
+  if box and box.stashed > 0 and is_open(conn) then return pop(box) end
   if not (box and (box.pulling or box.requests[1])) then
     local found, message = binding.pull(conn)
     if found then return message end
@@ -229,13 +230,14 @@ function M.receive(conn, timeout)
   local guard <close> = box
   guard.receiving = true
   local deadline = waiting.deadline(timeout)
-  while box.stashed == 0 do
+  while is_open(conn) do
+    if box.stashed > 0 then return pop(box) end
     if waiting.is_over(deadline) then return nil, "timeout" end
     if box.pulling and not box.receiver then box.receiver = current() end
     local over = step(box, box, box.receiver, deadline, true)
     if over and box.stashed == 0 then return nil, over end
   end
-  return pop(box)
+  return nil, "closed"
 end
 
 local Request = {
