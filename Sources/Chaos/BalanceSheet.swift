@@ -16,6 +16,7 @@ final class BalanceSheet: Sendable {
     /// Numbers that a script gave away and nobody saw a message of, by its node.
     var skipped: [UInt32: Int] = [:]
     var scripts: Set<UInt32> = []
+    var wentBack: Set<UInt32> = []
   }
   private let state = Mutex(State())
 
@@ -31,6 +32,12 @@ final class BalanceSheet: Sendable {
       return true
     }
   }
+
+  /// A rollback could not bring that node's state back, and said so: the code before goes on with its own, older one.
+  func noteStateLoss(_ node: UInt32) { state.withLock { _ = $0.wentBack.insert(node) } }
+
+  /// Whether that node's script may have given numbers away twice.
+  func mayRepeatNumbers(_ node: UInt32) -> Bool { state.withLock { $0.wentBack.contains(node) } }
 
   /// What is wrong with a script's numbers; each of its runs that was ended accounts for one. Nil: nothing.
   func unexplained(_ node: UInt32, kills: UInt64) -> String? {

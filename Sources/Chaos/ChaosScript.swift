@@ -16,8 +16,11 @@ struct ChaosScript {
   var fault = Fault.none
 
   var source: ScriptSource {
-    ScriptSource(name: "chaos-\(version).lua", text: Self.common + head + hooks + (fault == .syntax ? "," : "") + "\n")
+    ScriptSource(name: "chaos-\(version).lua", text: counted + Self.common + head + hooks + (fault == .syntax ? "," : "") + "\n")
   }
+
+  /// Its broadcasts are numbered by itself; on the first line, so that lines keep their numbers.
+  private var counted: String { "local CODE, broadcasts = { id = \(version) }, 0 " }
 
   private var head: String {
     switch fault {
@@ -71,8 +74,6 @@ struct ChaosScript {
     local codec, log = require "moonpeer.codec", require "moonpeer.log"
     local HEADER = ">I4I8BI4B"
     local info = log.info
-    local EVERYBODY = { id = 0 }
-
     local function pack(node, conn, lane, number, action, size)
       return string.pack(HEADER, node.args.key, conn.id, lane, number, action) .. ("x"):rep(size)
     end
@@ -87,9 +88,8 @@ struct ChaosScript {
     end
 
     local function broadcast(node, action, size)
-      local number = (node.state.broadcasts or 0) + 1
-      node.state.broadcasts = number
-      return node:broadcast(pack(node, EVERYBODY, 1, number, action, size))
+      broadcasts = broadcasts + 1
+      return node:broadcast(pack(node, CODE, 1, broadcasts, action, size))
     end
 
     local function bomb()

@@ -6,15 +6,17 @@ struct EndKey: Hashable, CustomStringConvertible {
   var connection: UInt64
   var description: String { "\(node):\(connection)" }
 
-  /// Who a broadcast is from: it is the same bytes for all connections.
-  static func everybody(from node: UInt32) -> EndKey { EndKey(node: node, connection: 0) }
+  /// Who a broadcast is from: it is the same bytes for all connections. In place of one's number it names the code that
+  /// counts: sessions stay with code that was replaced, and go on broadcasting beside the new one.
+  static func everybody(from node: UInt32, code: UInt64 = 0) -> EndKey { EndKey(node: node, connection: code) }
 }
 
 /// How messages of one sender are numbered.
 enum Lane: UInt8 {
   /// Sent to one connection, one by one: no number may be missing.
   case sent = 0
-  /// To all at once: one that came later has not had the earlier ones, and a full queue is passed over.
+  /// To all at once, numbered by each code of the node by itself: one that came later has not had the earlier ones, and a
+  /// full queue is passed over.
   case broadcast = 1
 }
 
@@ -24,9 +26,11 @@ final class NodeRecord: Sendable {
   struct End {
     var isConnected = false
     var peer: EndKey?
-    var last: [UInt8: UInt32] = [:]
+    var last: [Series: UInt32] = [:]
     var handled = 0
   }
+  /// What is numbered in order: the messages to one connection, or the broadcasts of one code.
+  enum Series: Hashable { case sent, broadcast(code: UInt64) }
   private struct State {
     var ends: [UInt64: End] = [:]
     var connects = 0
@@ -71,16 +75,20 @@ final class NodeRecord: Sendable {
       guard var end = state.ends[id] ?? (mayBeEarly ? End() : nil) else {
         return "connection \(id) was handed message \(number) of \(sender) before on_connect or after on_disconnect"
       }
-      if let peer = end.peer, sender != (sender.connection == 0 ? .everybody(from: peer.node) : peer) {
+      let isBroadcast = lane == Lane.broadcast.rawValue
+      if let peer = end.peer, isBroadcast ? sender.node != peer.node : sender != peer {
         return "connection \(id) of \(peer) was handed a message of \(sender)"
       }
-      if sender.connection != 0 { end.peer = sender }
-      let last = end.last[lane] ?? 0
-      guard number > last else { return "connection \(id): message \(number) of \(sender) in lane \(lane) came after \(last)" }
-      if lane == Lane.sent.rawValue, number != last + 1, !drops, !sheet.missing(Int(number - last - 1), from: sender.node) {
+      if !isBroadcast { end.peer = sender }
+      let series: Series = isBroadcast ? .broadcast(code: sender.connection) : .sent
+      let last = end.last[series] ?? 0
+      guard number > last || !isBroadcast && sheet.mayRepeatNumbers(sender.node) else {
+        return "connection \(id): message \(number) of \(sender) in lane \(lane) came after \(last)"
+      }
+      if !isBroadcast, number > last + 1, !drops, !sheet.missing(Int(number - last - 1), from: sender.node) {
         return "connection \(id): messages \(last + 1) to \(number - 1) of \(sender) are missing"
       }
-      end.last[lane] = number
+      end.last[series] = number
       end.handled += 1
       state.handled += 1
       state.ends[id] = end
@@ -90,6 +98,8 @@ final class NodeRecord: Sendable {
 
   /// A task of Swift's may be on its way when the node is cut; a script is gone with it.
   private func afterCrash(_ hook: String) -> String? { mayBeEarly ? nil : "\(hook) ran after the crash" }
+
+  func noteStateLoss() { sheet.noteStateLoss(key) }
 
   /// - Parameter sent: how many messages the engine has queued on it.
   func disconnected(_ id: UInt64, sent: Int) -> String? {

@@ -90,7 +90,7 @@ struct Run: Sendable {
 
   /// Sockets linger for a second, and memory goes with the last who looks at it: so it is asked again until it is so.
   private func expectNothingLeft(_ start: Resources) async {
-    verdict.add { [world] in
+    verdict.add { [world] _ in
       ["  at the start: \(start); now: \(Resources.now); nodes that are still in memory: \(world.undead)"] + Resources.open
     }
     await watchdog.watch("the end", "free all", "descriptors and nodes") {

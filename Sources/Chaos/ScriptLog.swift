@@ -31,6 +31,7 @@ struct ScriptLog: LogHandler {
         number(1), from: EndKey(node: number(2), connection: number(3)), lane: number(4), number: number(5))
     case ("d", 4): problem = record.disconnected(number(1), sent: number(2))
     default:
+      if text.hasPrefix("the state stays as it was before the reload") { record.noteStateLoss() }
       newest.add("node \(record.key) generation \(metadata["generation"] ?? "?"): \(event.level) \(text)")
       return
     }
@@ -40,14 +41,24 @@ struct ScriptLog: LogHandler {
 
 /// The last lines that the nodes' own code logged, for the report of a failure.
 final class NewestLines: Sendable {
+  private static let bound = 4000
   private let lines = Mutex<[String]>([])
 
   func add(_ line: String) {
     lines.withLock { lines in
       lines.append(String(line.prefix(300)))
-      if lines.count > 60 { lines.removeFirst(30) }
+      if lines.count > 2 * Self.bound { lines.removeFirst(Self.bound) }
     }
   }
 
-  var report: [String] { lines.withLock { $0.suffix(20).map { "  log: \($0)" } } }
+  /// - Parameter failure: what went wrong; more is said of the nodes whose numbers are in it.
+  func report(of failure: String) -> [String] {
+    let numbers = failure.split { !$0.isNumber }.filter { $0.count >= 3 }
+    return lines.withLock { lines in
+      let named = lines.dropLast(20).filter { line in
+        !line.contains("asked to") && numbers.contains { line.hasPrefix("node \($0) ") }
+      }
+      return named.suffix(40).map { "  of its nodes: \($0)" } + lines.suffix(20).map { "  log: \($0)" }
+    }
+  }
 }

@@ -6,7 +6,7 @@ final class Verdict: Sendable {
   private struct State {
     var epoch = 0
     var mix = "none yet"
-    var reporters: [@Sendable () -> [String]] = []
+    var reporters: [@Sendable (String) -> [String]] = []
     var isOver = false
   }
   let seed: UInt64
@@ -23,8 +23,8 @@ final class Verdict: Sendable {
     state.withLock { ($0.epoch, $0.mix) = (epoch, mix) }
   }
 
-  /// What else is said when the run fails.
-  func add(_ reporter: @escaping @Sendable () -> [String]) { state.withLock { $0.reporters.append(reporter) } }
+  /// What else is said when the run fails, given what went wrong.
+  func add(_ reporter: @escaping @Sendable (String) -> [String]) { state.withLock { $0.reporters.append(reporter) } }
 
   /// Ends the process: what happens after a broken promise says nothing.
   func fail(_ what: String) -> Never {
@@ -35,7 +35,7 @@ final class Verdict: Sendable {
     // Another thread is on its way out with the first failure.
     while !isFirst { pause() }
     var lines = ["CHAOS FAILED with seed \(seed), in epoch \(epoch) (\(mix)): \(what)"]
-    for reporter in reporters { lines += reporter() }
+    for reporter in reporters { lines += reporter(what) }
     lines.append("again: \(again)")
     say(lines.joined(separator: "\n"))
     _exit(1)

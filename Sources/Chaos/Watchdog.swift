@@ -29,7 +29,7 @@ final class Watchdog: Sendable {
   init(_ verdict: Verdict, patience: Int) {
     self.verdict = verdict
     self.patience = patience
-    verdict.add { [unowned self] in self.report() }
+    verdict.add { [unowned self] _ in self.report() }
   }
 
   /// Looks ten times a second, on a thread of its own: all others may be what hangs.

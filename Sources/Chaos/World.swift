@@ -35,7 +35,7 @@ final class World: Sendable {
     self.verdict = verdict
     self.watchdog = watchdog
     state = Mutex(State(places: Array(repeating: .empty, count: places)))
-    verdict.add { [newest] in newest.report }
+    verdict.add { [newest] in newest.report(of: $0) }
   }
 
   var placeCount: Int { state.withLock { $0.places.count } }

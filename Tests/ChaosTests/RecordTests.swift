@@ -41,6 +41,28 @@ struct RecordTests {
     }
   }
 
+  @Test func `Broadcasts of code that was replaced have numbers of their own beside those of the new one`() {
+    let record = record()
+    #expect(record.connected(1, peer: peer) == nil)
+    func handle(code: UInt64, _ number: UInt32) -> String? {
+      record.handled(1, from: .everybody(from: peer.node, code: code), lane: Lane.broadcast.rawValue, number: number)
+    }
+    #expect(handle(code: 1, 22) == nil && handle(code: 5, 22) == nil && handle(code: 1, 23) == nil)
+    #expect(handle(code: 5, 22) != nil && handle(code: 1, 21) != nil)
+    #expect(record.handled(1, from: .everybody(from: 8), lane: Lane.broadcast.rawValue, number: 1) != nil)
+  }
+
+  @Test func `Numbers come twice only from a node that has said that its state went back`() {
+    let sheet = BalanceSheet()
+    let record = record(sheet)
+    #expect(record.connected(1, peer: peer) == nil)
+    #expect(handle(record, [1, 2, 3]) == nil)
+    #expect(handle(record, [2]) != nil)
+    sheet.noteStateLoss(peer.node)
+    #expect(handle(record, [2, 3, 4]) == nil)
+    #expect(handle(record, [6]) != nil)
+  }
+
   @Test func `A message before on_connect, after on_disconnect or of another peer is seen`() {
     let record = record()
     #expect(handle(record, [1]) != nil)
