@@ -100,6 +100,57 @@ import Testing
     }
   }
 
+  /// Has the peer send while reading is paused: all at once, for a reader that is told of it once.
+  private func withPausedPeer(
+    _ send: (RawSocket) async throws -> Void, _ check: (Recorder) async throws -> Void
+  ) async throws {
+    try await withPath { path in
+      try await withNode(Recorder(), { $0.listen = [.unix(path)] }) { node in
+        let raw = try RawSocket(to: .unix(path))
+        try await eventually("it is there") { await node.connected == 1 }
+        await node.look { $0.connections[0].pauseReading() }
+        try await send(raw)
+        for _ in 0..<20 { _ = await node.connected }
+        await node.look { $0.connections[0].resumeReading() }
+        try await check(node.logic)
+        raw.close()
+      }
+    }
+  }
+
+  @Test func `What comes behind a passed descriptor is read, too, and nobody keeps the descriptor`() async throws {
+    var ends: [Int32] = [-1, -1]
+    try #require(pipe(&ends) == 0)
+    let (reader, writer) = (ends[0], ends[1])
+    defer { close(reader) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    _ = fcntl(reader, F_SETFL, O_NONBLOCK)
+    try await withPausedPeer { raw in
+      try await raw.sendAll(frame([1]))
+      let error = raw.send(frame([2]), passing: writer)
+      close(writer)
+      try #require(error == 0)
+      // The kernel ends a read in front of this.
+      try await raw.sendAll(frame([3]))
+    } _: { recorder in
+      try await eventually("all are there") { recorder.messages == [[1], [2], [3]] }
+      try await eventually("nobody has the pipe's other end any more") {
+        var byte: UInt8 = 0
+        return read(reader, &byte, 1) == 0
+      }
+    }
+  }
+
+  @Test func `What comes behind an urgent byte is read, too`() async throws {
+    try await withPausedPeer { raw in
+      try await raw.sendAll(frame([1]))
+      raw.sendUrgent(9)
+      try await raw.sendAll(frame([2]))
+    } _: { recorder in
+      try await eventually("both are there") { recorder.messages == [[1], [2]] }
+    }
+  }
+
   @Test func `The limit per IP does not concern Unix peers`() async throws {
     try await withPath { path in
       try await withNode(Recorder(), { ($0.listen, $0.maxConnectionsPerIP) = ([.unix(path)], 1) }) { node in

@@ -62,6 +62,32 @@ final class RawSocket: @unchecked Sendable {
   /// A byte out of band, which readers skip.
   func sendUrgent(_ byte: UInt8) { withUnsafeBytes(of: byte) { _ = Glibc.send(descriptor, $0.baseAddress, 1, Int32(MSG_OOB)) } }
 
+  /// Bytes that a descriptor comes with, which only a Unix socket takes: 0, or the error.
+  func send(_ bytes: [UInt8], passing passed: Int32) -> Int32 {
+    // cmsghdr, by the places of its fields (cmsg(3), unix(7)): length, SOL_SOCKET, SCM_RIGHTS, the descriptor.
+    var control = [UInt8](repeating: 0, count: 24)
+    control.withUnsafeMutableBytes {
+      $0.storeBytes(of: 20, as: Int.self)
+      $0.storeBytes(of: SOL_SOCKET, toByteOffset: 8, as: Int32.self)
+      $0.storeBytes(of: 1, toByteOffset: 12, as: Int32.self)
+      $0.storeBytes(of: passed, toByteOffset: 16, as: Int32.self)
+    }
+    var bytes = bytes
+    let (count, size) = (bytes.count, control.count)
+    let sent = bytes.withUnsafeMutableBytes { bytes in
+      control.withUnsafeMutableBytes { control in
+        var part = iovec(iov_base: bytes.baseAddress, iov_len: count)
+        return withUnsafeMutablePointer(to: &part) { part in
+          var message = msghdr()
+          (message.msg_iov, message.msg_iovlen) = (part, 1)
+          (message.msg_control, message.msg_controllen) = (control.baseAddress, size)
+          return sendmsg(descriptor, &message, Int32(MSG_NOSIGNAL))
+        }
+      }
+    }
+    return sent == count ? 0 : errno
+  }
+
   func sendAll(_ bytes: [UInt8]) async throws {
     var rest = bytes[...]
     try await eventually("the peer takes \(bytes.count) bytes") {

@@ -16,7 +16,8 @@ final class EpollStream: EpollSource, ByteStream {
   /// The kernel may have bytes, an end or an error that epoll will not tell of again.
   @exclusivity(unchecked) private var mayRead = false
   /// A read that comes back short is not the last: the peer has closed its side, or reads stop at an urgent byte, which
-  /// nobody gets.
+  /// nobody gets; at a Unix socket also behind bytes that a descriptor came with, and nothing tells of that. (The
+  /// descriptor itself is closed by the kernel: nobody gives it room.)
   @exclusivity(unchecked) private var readsToTheEnd = false
   /// The end was read, or will not be: the socket has failed.
   @exclusivity(unchecked) private var hasEnded = false
@@ -35,6 +36,7 @@ final class EpollStream: EpollSource, ByteStream {
   init(_ loop: EpollLoop, _ descriptor: Int32, local: PeerAddress, remote: PeerAddress) {
     localAddress = local
     remoteAddress = remote
+    if case .unix = remote { readsToTheEnd = true }
     super.init(loop, descriptor)
   }
 
