@@ -86,6 +86,53 @@ import Testing
     #expect(channel.pause())
   }
 
+  @Test func `A write that has left says so once, and nothing of the next one, which may have begun by then`() async throws {
+    /// The node's loop, which is as quick as it can be.
+    final class Quick: ByteStreamDelegate {
+      let relay: StreamRelay
+      let begin: () -> Void
+      var heard = -1
+      init(_ relay: StreamRelay, _ channel: RelayChannel) {
+        self.relay = relay
+        begin = { channel.unwritten.store(7, ordering: .relaxed) }
+        told = { channel.unwritten.load(ordering: .relaxed) }
+      }
+      let told: () -> Int
+      func streamWrote() {
+        relay.streamWrote()
+        heard = told()
+        begin()
+      }
+      func streamReceived(_ bytes: UnsafeRawBufferPointer) {}
+      func streamEnded() {}
+      func streamFailed(_ reason: DisconnectReason) {}
+    }
+    var ends: [Int32] = [-1, -1]
+    try #require(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
+    let (own, other) = (ends[0], ends[1])
+    defer { close(other) }
+    let loops = EpollLoops(count: 1)
+    let loop = loops.next()
+    let (heard, left) = await withCheckedContinuation { done in
+      loop.execute {
+        let stream = EpollStream(loop, own, local: .unix("a"), remote: .unix("b"))
+        let channel = RelayChannel(own)
+        let relay = StreamRelay(stream, channel)
+        let delegate = Quick(relay, channel)
+        stream.delegate = delegate
+        let buffer = OutboundBuffer()
+        [1, 2, 3].withUnsafeBytes { buffer.bytes.append($0) }
+        channel.unwritten.store(3, ordering: .relaxed)
+        relay.write(buffer)
+        done.resume(returning: (delegate.heard, channel.unwritten.load(ordering: .relaxed)))
+        stream.neverAdded()
+      }
+    }
+    #expect(heard == 0)
+    #expect(left == 7)
+    await loops.shutDown()
+  }
+
   @Test(arguments: [1, 7, 1000, 4096, 5000])
   func `What waits needs little more memory than it has bytes, however small the pieces`(size: Int) {
     let stream = (0..<RelayChannel.readAhead).map { UInt8(truncatingIfNeeded: $0 &* 7) }

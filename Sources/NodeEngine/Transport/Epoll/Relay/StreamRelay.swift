@@ -48,7 +48,8 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
   func write(_ buffer: OutboundBuffer) {
     writing = buffer
     stream.write(buffer.bytes.view)
-    if !stream.isDead { noteUnwritten() }
+    // Where all of it has left already, the node's loop may be at its next write, and have stored how long that is.
+    if writing != nil, !stream.isDead { noteUnwritten() }
   }
 
   func close() {
@@ -98,6 +99,8 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
     writing = nil
     // Emptied here, before it goes back.
     buffer.bytes.removeAll()
+    // Before the node's loop hears of it, which may be late: to its clock this is progress.
+    channel.unwritten.store(0, ordering: .relaxed)
     tell { $0.hasWritten = true }
   }
 
