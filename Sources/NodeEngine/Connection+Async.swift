@@ -86,8 +86,12 @@ extension Connection {
     guard !isOver, bound <= readLimit else {
       throw NodeError(code: .tooLarge, message: "a line of \(max) bytes is more than max_read_buffer holds (\(readLimit))")
     }
+    var search = DelimiterSearch(delimiter)
+    var progress = inbound.progress
     while true {
-      if let index = inbound.bytes.firstIndex(of: delimiter, from: 0), index <= max {
+      // Between the bytes' arrival and this turn somebody else may have taken some.
+      if inbound.progress != progress { (search, progress) = (DelimiterSearch(delimiter), inbound.progress) }
+      if let index = search.find(in: inbound.bytes), index <= max {
         let bytes = Array(inbound.bytes[..<index])
         inbound.consume(index + delimiter.count)
         return bytes

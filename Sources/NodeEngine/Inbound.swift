@@ -29,11 +29,21 @@ public final class Inbound {
   @exclusivity(unchecked) public internal(set) var isEnded = false
   /// Counts what was taken, for the idle time-out.
   @exclusivity(unchecked) private(set) var progress: UInt64 = 0
-  @exclusivity(unchecked) var framing: Framing? { didSet { plainMax = framing?.plainMax ?? -1 } }
+  @exclusivity(unchecked) var framing: Framing? {
+    didSet {
+      plainMax = framing?.plainMax ?? -1
+      counted = MessageCount()
+    }
+  }
   /// The `max` of the commonest framing, a length of four bytes, which is cut here; -1 for any other.
   @exclusivity(unchecked) private var plainMax = -1
   @exclusivity(unchecked) private(set) var messagesReceived: UInt64 = 0
   @exclusivity(unchecked) private(set) var bytesReceived: UInt64 = 0
+  /// The whole messages that wait, as far as they have been counted, and what had been taken by then.
+  @exclusivity(unchecked) private var counted = MessageCount()
+  @exclusivity(unchecked) private var takenWhenCounted = Taken()
+  /// All that was received and not dropped, in bytes.
+  @exclusivity(unchecked) private var arrived: UInt64 = 0
 
   init() {}
 
@@ -66,6 +76,7 @@ public final class Inbound {
   func startOver() {
     wanted = 1
     searched = 0
+    counted = MessageCount()
   }
 
   /// Do not wake me before `total` bytes are there.
@@ -149,6 +160,7 @@ public final class Inbound {
     guard let start = bytes.baseAddress else { return }
     windowStart = start
     windowCount = bytes.count
+    arrived &+= UInt64(truncatingIfNeeded: bytes.count)
   }
 
   /// The read's buffer goes: keep what is left of it.
@@ -159,39 +171,54 @@ public final class Inbound {
 
   func removeAll() {
     windowCount = 0
+    counted = MessageCount()
     owned.removeAll()
     owned.releaseIfIdle()
   }
 
-  /// How many whole messages wait, counted to `limit`; nil where only the hooks can tell.
+  // What waits
+
+  /// What was taken off the front so far.
+  private struct Taken {
+    var messages: UInt64 = 0
+    var bytes: UInt64 = 0
+    /// Times that somebody took bytes that were no message.
+    var others: UInt64 = 0
+  }
+
+  /// How many whole messages wait, counted at least to `limit`; nil where only the hooks can tell.
   func waitingMessages(limit: Int) -> Int? {
-    waiting(limit).map(\.count)
+    guard let framing, framing.kind != .external else { return nil }
+    countOn(framing, limit)
+    return counted.messages
   }
 
   /// Removes whole messages beyond the first `limit`; how many that were.
   func dropMessages(beyond limit: Int) -> Int {
     close()
-    guard let (count, end) = waiting(limit), count == limit, let framing else { return 0 }
-    let all = owned.view
-    var last = end
-    var dropped = 0
-    while case .frame(_, _, let total) = framing.cut(UnsafeRawBufferPointer(rebasing: all[last...]), searched: 0) {
-      last += total
-      dropped += 1
+    guard let framing, framing.kind != .external else { return 0 }
+    countOn(framing, limit)
+    if counted.messages > limit {
+      counted = MessageCount()
+      countOn(framing, limit)
     }
-    if last > end { owned.remove(at: end, last - end) }
-    return dropped
+    guard counted.messages == limit else { return 0 }
+    let surplus = counted.surplus(owned.view, framing)
+    if surplus.size > 0 { owned.remove(at: counted.size, surplus.size) }
+    arrived &-= UInt64(surplus.size)
+    return surplus.messages
   }
 
-  private func waiting(_ limit: Int) -> (count: Int, end: Int)? {
-    guard let framing, framing.kind != .external else { return nil }
-    let all = bytes
-    var end = 0
-    var count = 0
-    while count < limit, case .frame(_, _, let total) = framing.cut(UnsafeRawBufferPointer(rebasing: all[end...]), searched: 0) {
-      end += total
-      count += 1
+  /// Goes on counting from where it was left, behind the messages that have not been taken meanwhile.
+  private func countOn(_ framing: Framing, _ limit: Int) {
+    let taken = Taken(messages: messagesReceived, bytes: arrived &- UInt64(count), others: progress &- messagesReceived)
+    if taken.others == takenWhenCounted.others {
+      counted.remove(
+        messages: Int(taken.messages &- takenWhenCounted.messages), size: Int(taken.bytes &- takenWhenCounted.bytes))
+    } else {
+      counted = MessageCount()
     }
-    return (count, end)
+    takenWhenCounted = taken
+    counted.count(bytes, framing, limit: limit)
   }
 }

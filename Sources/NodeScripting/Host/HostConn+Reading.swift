@@ -68,16 +68,15 @@ extension HostConn {
     guard let max = most, max > 0 else {
       return call.raise("usage", "conn:read_until: max must be a whole number of at least 1")
     }
-    var searched = 0
+    var search = DelimiterSearch(delimiter)
     let (bound, isOver) = max.addingReportingOverflow(Int64(delimiter.count))
     return perform(call, side, "read_until", bound: isOver ? .max : bound) { inbound in
       let bytes = inbound.bytes
-      if let index = bytes.firstIndex(of: delimiter, from: searched) {
+      if let index = search.find(in: bytes) {
         guard index <= max else { return overMax(index, max) }
         return .bytes(UnsafeRawBufferPointer(rebasing: bytes[..<index]), consume: index + delimiter.count)
       }
       guard bytes.count < bound else { return overMax(bytes.count, max) }
-      searched = Swift.max(0, bytes.count - delimiter.count + 1)
       return .more(total: bytes.count + 1)
     }
   }
