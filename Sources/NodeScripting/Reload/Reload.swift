@@ -189,10 +189,11 @@ extension Generations {
     guard let side = ConnectionScript.of(connection), side.hooks !== current, !connection.isStream else { return }
     let old = side.hooks
     guard !old.runtime.vm.isRunning, !current.runtime.vm.isRunning, !node.isEnding else { return }
+    // Moved or not: the attempt has loaded what it takes.
+    defer { current.doneMoving() }
     do throws(ScriptError) {
       let migration = try Migration.prepare(from: old, to: current, [side], .connections) { _ in }
       migration.commit()
-      current.doneMoving()
       // Reading begins once it is live.
       scheduler.defer { self.retireIfDone(old) }
     } catch {

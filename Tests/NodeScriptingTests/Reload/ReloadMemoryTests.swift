@@ -38,16 +38,33 @@ import Testing
     }
   }
 
+  /// Without the chunks that any look-up of the script's may load again: whether one has is a matter of when it is asked.
+  private func settledMemory(of node: ScriptedNode) async -> Int {
+    let bound = node.generations
+    return await onLoop(of: node) {
+      let runtime = bound.value.current.runtime
+      runtime.forgetPassingChunks()
+      runtime.trim()
+      return runtime.vm.memoryUsed
+    }
+  }
+
   private static let failingTask =
     "restore = function(data) require('moonpeer.node'):spawn(function() error 'no' end) return data end,"
 
   @Test func `Code is freed and memory stays flat, whatever becomes of hundreds of reloads`() async throws {
     try await withNodes { nodes in
+      // Which code has ticked: only then it has loaded what a tick needs.
+      var ticking = 0
       func text(_ more: String = "") -> String {
-        answering(
+        ticking += 1
+        return answering(
           "x",
           """
-          timers = { tick = { every = "1ms", run = function(node) node:metric("ticks_total", { kind = "counter" }):add() end } },
+          timers = { tick = { every = "1ms", run = function(node)
+            node:metric("ticks_total", { kind = "counter" }):add()
+            node.state.ticked = \(ticking)
+          end } },
           config = { probation_hooks = 1000000 },
           \(more)
           """)
@@ -67,9 +84,12 @@ import Testing
         default: try await node.reload(text: text())
         }
         #expect(try await peers[round % 2].ask("a") == "a x")
-        if round.isMultiple(of: 30) { sizes.append(await memory(of: node)) }
+        guard round.isMultiple(of: 30) else { continue }
+        try await eventually("it has ticked") { try await node.lua("return node.state.ticked") == .integer(Int64(ticking)) }
+        sizes.append(await settledMemory(of: node))
       }
-      #expect(sizes.max()! < sizes[0] + 2000, "\(sizes)")
+      // Less than a table for each reload.
+      #expect(sizes.max()! < sizes[0] + 6000, "\(sizes)")
       // The one in force and the one before it, which may come back.
       try await eventually("the others are gone") { await onLoop(of: node) { census.alive } == 2 }
       #expect(await onLoop(of: node) { census.machines.count } == 301 - 30)
@@ -97,32 +117,32 @@ import Testing
         #expect(try await staying.ask("c") == "c old")
         staying.client.close()
         try await eventually("it is gone too") { await node.node.counts.connected == 0 }
-        sizes.append(await memory(of: node))
+        sizes.append(await settledMemory(of: node))
       }
       #expect(sizes[59] < sizes[9] + 2000, "\(sizes)")
     }
   }
 
-  @Test func `A connection that cannot move leaves nothing in the code it cannot move to`() async throws {
+  @Test(arguments: [
+    ("conn.state.f = print", ""), ("", "restore_connection = function() error 'no' end,"),
+  ])
+  func `A connection that cannot move leaves nothing in the code that it should have`(cause: (old: String, new: String))
+    async throws
+  {
     try await withNodes { nodes in
+      let config = "config = { probation = 0, handshake_timeout = '1h', max_connections_per_ip = 100 },"
       let node = try await nodes.start(
-        answering(
-          "old",
-          """
-          config = { probation = 0, handshake_timeout = "1h", max_connections_per_ip = 100 },
-          handshake = function(node, conn) conn.state.f = print conn:read(1) end,
-          """))
+        answering("old", "\(config) handshake = function(node, conn) \(cause.old) conn:read(1) end,"))
       var peers: [LinePeer] = []
       for _ in 0..<60 { peers.append(try await LinePeer(node)) }
       try await eventually("they are being set up") { await node.node.counts.connecting == 60 }
-      try await node.reload(text: answering("new"))
-      var before = 0
-      for (index, peer) in peers.enumerated() {
-        #expect(try await peer.ask("xa") == "a old")
-        // By then it has loaded what the attempt needs.
-        if index == 9 { before = await memory(of: node) }
-      }
-      #expect(await node.generations().map(\.connections) == [60, 0])
+      try await node.reload(text: answering("new", config + cause.new))
+      // With what any connection needs.
+      let mover = try await LinePeer(node)
+      #expect(try await mover.ask("a") == "a new")
+      let before = await memory(of: node)
+      for peer in peers { #expect(try await peer.ask("xa") == "a old") }
+      #expect(await node.generations().map(\.connections) == [60, 1])
       let after = await memory(of: node)
       #expect(after < before + 5000, "\(before) → \(after)")
     }
