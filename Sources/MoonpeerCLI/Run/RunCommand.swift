@@ -124,8 +124,7 @@ struct RunCommand: AsyncParsableCommand {
       Self.leave(after: limit)
       Task { await group.triggerGracefulShutdown() }
     }
-    let hangups = Hangups.watch { reloading.ask(.hangup) }
-    defer { hangups.cancel() }
+    try Hangups.watch { reloading.ask(.hangup) }
     var server: ConsoleServer?
     do {
       server = try await RunConsole.open(console, nodes: fleet.nodes, levels: levels, logger: logger)

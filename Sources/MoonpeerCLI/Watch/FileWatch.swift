@@ -104,14 +104,7 @@ final class FileWatch: Sendable {
   }
 
   func start() {
-    var thread = pthread_t()
-    pthread_create(
-      &thread, nil,
-      { context in
-        Unmanaged<FileWatch>.fromOpaque(context!).takeRetainedValue().run()
-        return nil
-      }, Unmanaged.passRetained(self).toOpaque())
-    pthread_detach(thread)
+    DetachedThread.run { self.run() }
   }
 
   /// Its thread ends, and nothing more is told.
