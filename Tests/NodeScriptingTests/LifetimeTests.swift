@@ -34,6 +34,9 @@ import Testing
           node:spawn(function() stream:read(1) end)
           node:spawn(function() conn:request("park", { timeout = "1h" }) end)
           node:spawn(function() node:call(node.name, "wait") end)
+          local sender = node:spawn(function() while true do conn:send(("x"):rep(1000)) end end)
+          repeat node:sleep(0) until sender.status ~= "running"
+          assert(sender.status == "waiting", sender.status)
         end,
       } }
     """

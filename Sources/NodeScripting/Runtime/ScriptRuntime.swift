@@ -254,10 +254,9 @@ package final class ScriptRuntime {
     if sticky || (wait == nil && !isRaisedAlready && !task.isEnding) { task.cancellation = error }
     if sticky { task.isEnding = true }
     guard let wait else { return }
-    let withdraw = wait.onCancel
     let replacement = ScriptWait(runtime: self, task: task, what: wait.what, isCancellation: true)
     task.wait = replacement
-    withdraw?()
+    wait.withdraw()
     replacement.fail(error)
   }
 

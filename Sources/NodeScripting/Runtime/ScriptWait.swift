@@ -34,6 +34,13 @@ package final class ScriptWait {
     answer { $0.vm.resume($1.thread, raising: raised) }
   }
 
+  /// Nobody waits any more: whoever was to answer is told. What that holds may hold this, so it is told once, and let go of.
+  func withdraw() {
+    let onCancel = onCancel
+    self.onCancel = nil
+    onCancel?()
+  }
+
   private func answer(_ run: @escaping (ScriptRuntime, ScriptTask) -> LuaRunStatus) {
     guard !isAnswered else { return }
     isAnswered = true
