@@ -24,13 +24,15 @@ static void note_kill(clua_vm *vm, lua_State *L) {
 
 // ---- memory
 
-// From now on the run is over: a pcall that swallows the error meets the hook at its next instruction.
+// From now on the run is over: a pcall that swallows the error meets the hook at its next instruction. That may be in the
+// shipped Lua, so the place is the one that was noted with the refusal, also where its time was up in between.
 static void over_memory(clua_vm *vm) {
   vm->failing = 0;
-  if (!vm->running || vm->kill) return;
-  vm->kill = CLUA_KILL_MEMORY;
+  if (!vm->running) return;
+  if (!vm->has_kill_place) vm->grace = GRACE;
   vm->has_kill_place = true;
-  vm->grace = GRACE;
+  if (vm->kill) return;
+  vm->kill = CLUA_KILL_MEMORY;
   clua_arm(vm);
 }
 
@@ -42,9 +44,10 @@ static void refuse(clua_vm *vm, size_t size) {
     return;
   }
   vm->failing = size;
-  if (!vm->running || vm->kill) return;
+  if (!vm->running) return;
   note_kill(vm, vm->running);
-  vm->has_kill_place = false;
+  // Over its time already: if this becomes an error the hook will not come to it.
+  vm->has_kill_place = vm->kill;
 }
 
 void *clua_allocate(void *opaque, void *block, size_t old_size, size_t new_size) {

@@ -55,6 +55,21 @@ struct MemoryTests {
     }
   }
 
+  @Test func `A run that is over its time and then runs out of memory has a place`() throws {
+    let ended: LuaNative = { state in
+      let call = LuaCall(state)
+      Machine.of(call).vm.endRun()
+      return call.returns { $0.string(String(repeating: "x", count: 4 << 20)) }
+    }
+    let machine = try Machine(memory: 1 << 20, natives: Machine.natives + [("ended", ended)])
+    let inCall = machine.failure("return ended()")
+    let (thread, _) = try machine.start("return ended()")
+    for error in [try #require(inCall), machine.takeFailure(thread)] {
+      #expect(error.location == "test.lua:1", "\(error)")
+      #expect(error.traceback?.contains("test.lua:1: in") == true, "\(error)")
+    }
+  }
+
   @Test func `The VM lives on after every bomb, and the memory comes back`() throws {
     let machine = try Machine(memory: 8 << 20)
     machine.vm.collect()
