@@ -13,17 +13,8 @@
 // The memory is one range of addresses, by which a block is known. Freed blocks stay there for later VMs; so that this is
 // never much, only the first SHARE bytes of a VM come from here.
 
-// A sanitizer sees only what goes through malloc: with one, everything does.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ONLY_MALLOC 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define ONLY_MALLOC 1
-#endif
-#endif
-#ifndef ONLY_MALLOC
-#define ONLY_MALLOC 0
-#endif
+// The address sanitizer sees only what goes through malloc: with it, everything does. The thread sanitizer looks at this too.
+#define ONLY_MALLOC CLUA_ADDRESS_SANITIZER
 
 enum { STEP = 8, SMALLEST = 16, LARGEST = 256, CLASSES = LARGEST / STEP + 1, SHARE = 256 << 10, KEPT = 8 << 10, SLAB = 16 << 10 };
 #define RANGE ((size_t)1 << 30)

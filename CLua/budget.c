@@ -118,7 +118,7 @@ static void kill_hook(lua_State *L, lua_Debug *info) {
 }
 
 // lua_sethook is the one call Lua allows from a signal handler.
-void clua_arm(clua_vm *vm) {
+CLUA_IN_SIGNAL void clua_arm(clua_vm *vm) {
   if (vm->running) lua_sethook(vm->running, kill_hook, LUA_MASKCOUNT | LUA_MASKCALL, 1);
 }
 
@@ -171,13 +171,13 @@ static struct sigaction previous_action;
 
 // The hook may have come too late for the frame it met, so it is set again; but at ever greater distances: setting it takes
 // as long as the stack is deep, and a recursion's could take longer than the next signal does, so that nothing else ran.
-static bool is_to_be_armed(clua_vm *vm, uint64_t epoch) {
+CLUA_IN_SIGNAL static bool is_to_be_armed(clua_vm *vm, uint64_t epoch) {
   vm->signals = vm->signaled_epoch == epoch ? vm->signals + 1 : 1;
   vm->signaled_epoch = epoch;
   return !vm->running || lua_gethook(vm->running) != kill_hook || (vm->signals & (vm->signals - 1)) == 0;
 }
 
-static void on_signal(int number, siginfo_t *info, void *context) {
+CLUA_IN_SIGNAL static void on_signal(int number, siginfo_t *info, void *context) {
   clua_vm *vm = current_vm;
   if (vm) {
     uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
@@ -255,7 +255,7 @@ static void start_watchdog(void) {
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigemptyset(&action.sa_mask);
   // SIGURG: ignored by default, so one that arrives where no handler is left harms nobody.
-  sigaction(SIGURG, &action, &previous_action);
+  clua_set_action(SIGURG, &action, &previous_action);
   sigset_t all, old;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &old);

@@ -2,6 +2,7 @@
 #define CLUA_INTERNAL_H
 
 #include "CLua.h"
+#include "sanitizers.h"
 
 #include <lauxlib.h>
 #include <lua.h>
