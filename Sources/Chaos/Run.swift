@@ -1,3 +1,4 @@
+import CHeap
 import NodeCore
 
 /// A run from its first node to its last, and the sheet that has to balance.
@@ -8,8 +9,9 @@ struct Run: Sendable {
   static let descriptors = 12 * (2 * 14 + 4) + 1500
   /// Swift's runtime opens some for its timers, each when it is first needed.
   static let descriptorsOfTheRuntime = 6
-  /// Ten nodes' scripts with what their generations may take, buffers, and what malloc keeps of it all.
-  static let memory = 512 << 20
+  /// Ten nodes' scripts with what their generations may take, buffers, and what malloc keeps of it all. A sanitizer keeps
+  /// what was freed for a while, and notes on everything.
+  static let memory = cheap_is_sanitized() ? 4 << 30 : 512 << 20
 
   let seconds: Int
   let world: World

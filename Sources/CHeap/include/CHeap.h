@@ -2,9 +2,13 @@
 #ifndef CHEAP_H
 #define CHEAP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
-// Bytes; 0 under a sanitizer, whose malloc is another.
+// Bytes.
 size_t cheap_in_use(void);
+
+// Whether a sanitizer looks on: it has a malloc of its own, and keeps much beside what the program has.
+bool cheap_is_sanitized(void);
 
 #endif
