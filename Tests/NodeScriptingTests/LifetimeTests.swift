@@ -162,7 +162,12 @@ import Testing
         local at, rounds = ...
         for i = 1, rounds do
           local conn = assert(node:connect(at))
-          for _ = 1, 20 do assert(conn:request "x" == "x" and conn:request "wait" == "wait") end
+          for _ = 1, 20 do
+            for _, word in ipairs { "x", "wait" } do
+              local reply, why = conn:request(word)
+              assert(reply == word, tostring(reply) .. " " .. tostring(why))
+            end
+          end
           assert(select(2, conn:request "bad") == "closed")
           node:disconnect(conn)
         end

@@ -43,12 +43,12 @@ struct InvariantsTests {
     var text = ""
     var count = 0
     for name in try section.names(in: "Where") {
-      if name.hasSuffix(".swift") || name.hasSuffix(".c") {
+      if [".swift", ".c", ".lua"].contains(where: name.hasSuffix) {
         file = name
         text = try Repository.text(name.hasPrefix("CLua/") ? name : "Sources/\(name)")
         continue
       }
-      let declared = try Regex("\\b(func|var|let|case|class|struct|enum|protocol) \(name)\\b")
+      let declared = try Regex("\\b(func|var|let|case|class|struct|enum|protocol|function) (M\\.)?\(name)\\b")
       #expect(text.firstMatch(of: declared) != nil, "\(file) has no \(name)")
       count += 1
     }
