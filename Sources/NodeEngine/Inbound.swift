@@ -32,16 +32,15 @@ public final class Inbound {
   @exclusivity(unchecked) var framing: Framing? {
     didSet {
       plainMax = framing?.plainMax ?? -1
-      counted = MessageCount()
+      waiting = nil
     }
   }
   /// The `max` of the commonest framing, a length of four bytes, which is cut here; -1 for any other.
   @exclusivity(unchecked) private var plainMax = -1
   @exclusivity(unchecked) private(set) var messagesReceived: UInt64 = 0
   @exclusivity(unchecked) private(set) var bytesReceived: UInt64 = 0
-  /// The whole messages that wait, as far as they have been counted, and what had been taken by then.
-  @exclusivity(unchecked) private var counted = MessageCount()
-  @exclusivity(unchecked) private var takenWhenCounted = Taken()
+  /// The whole messages that wait, as far as they have been counted; nil: nothing is known of them.
+  @exclusivity(unchecked) private var waiting: Waiting?
   /// All that was received and not dropped, in bytes.
   @exclusivity(unchecked) private var arrived: UInt64 = 0
 
@@ -76,7 +75,7 @@ public final class Inbound {
   func startOver() {
     wanted = 1
     searched = 0
-    counted = MessageCount()
+    waiting = nil
   }
 
   /// Do not wake me before `total` bytes are there.
@@ -171,7 +170,7 @@ public final class Inbound {
 
   func removeAll() {
     windowCount = 0
-    counted = MessageCount()
+    waiting = nil
     owned.removeAll()
     owned.releaseIfIdle()
   }
@@ -180,45 +179,51 @@ public final class Inbound {
 
   /// What was taken off the front so far.
   private struct Taken {
-    var messages: UInt64 = 0
-    var bytes: UInt64 = 0
+    var messages: UInt64
+    var bytes: UInt64
     /// Times that somebody took bytes that were no message.
-    var others: UInt64 = 0
+    var others: UInt64
+  }
+
+  /// Only a connection whose messages wait has one.
+  private final class Waiting {
+    var counted = MessageCount()
+    /// When that was counted.
+    var taken: Taken
+    init(_ taken: Taken) { self.taken = taken }
   }
 
   /// How many whole messages wait, counted at least to `limit`; nil where only the hooks can tell.
   func waitingMessages(limit: Int) -> Int? {
     guard let framing, framing.kind != .external else { return nil }
-    countOn(framing, limit)
-    return counted.messages
+    return count(framing, limit).counted.messages
   }
 
   /// Removes whole messages beyond the first `limit`; how many that were.
   func dropMessages(beyond limit: Int) -> Int {
     close()
     guard let framing, framing.kind != .external else { return 0 }
-    countOn(framing, limit)
-    if counted.messages > limit {
-      counted = MessageCount()
-      countOn(framing, limit)
+    var waiting = count(framing, limit)
+    if waiting.counted.messages > limit {
+      self.waiting = nil
+      waiting = count(framing, limit)
     }
-    guard counted.messages == limit else { return 0 }
-    let surplus = counted.surplus(owned.view, framing)
-    if surplus.size > 0 { owned.remove(at: counted.size, surplus.size) }
+    guard waiting.counted.messages == limit else { return 0 }
+    let surplus = waiting.counted.surplus(owned.view, framing)
+    if surplus.size > 0 { owned.remove(at: waiting.counted.size, surplus.size) }
     arrived &-= UInt64(surplus.size)
     return surplus.messages
   }
 
   /// Goes on counting from where it was left, behind the messages that have not been taken meanwhile.
-  private func countOn(_ framing: Framing, _ limit: Int) {
+  private func count(_ framing: Framing, _ limit: Int) -> Waiting {
     let taken = Taken(messages: messagesReceived, bytes: arrived &- UInt64(count), others: progress &- messagesReceived)
-    if taken.others == takenWhenCounted.others {
-      counted.remove(
-        messages: Int(taken.messages &- takenWhenCounted.messages), size: Int(taken.bytes &- takenWhenCounted.bytes))
-    } else {
-      counted = MessageCount()
-    }
-    takenWhenCounted = taken
-    counted.count(bytes, framing, limit: limit)
+    let known = waiting.flatMap { $0.taken.others == taken.others ? $0 : nil } ?? Waiting(taken)
+    known.counted.remove(
+      messages: Int(taken.messages &- known.taken.messages), size: Int(taken.bytes &- known.taken.bytes))
+    known.taken = taken
+    known.counted.count(bytes, framing, limit: limit)
+    waiting = known
+    return known
   }
 }
