@@ -154,25 +154,7 @@ enum NetworkNatives {
     guard let world = runtime.extra as? ScenarioWorld else {
       return call.raise("usage", "\(what): there is no network here; do this inside a scenario")
     }
-    let scheduler = runtime.scheduler
-    return runtime.park(call, what) { wait in
-      let answer = LoopBound(wait)
-      scheduler.startTask {
-        let result: Result<[LuaValue], ScriptError>
-        do throws(ScriptError) {
-          result = .success(try await work(world))
-        } catch {
-          result = .failure(error)
-        }
-        scheduler.execute {
-          switch result {
-          case .success(let values): answer.value.resume { pack in values.forEach { pack.value($0) } }
-          case .failure(let error): answer.value.fail(error)
-          }
-        }
-      }
-      return {}
-    }
+    return runtime.park(call, what) { () async throws(ScriptError) in try await work(world) }
   }
 
   private static func rest(_ call: LuaCall, from first: Int) -> [LuaValue]? {

@@ -210,25 +210,8 @@ enum HostNode {
       let hint = NearestName.suggestion(for: target, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
       return call.raise("unknown", "node:call: no node named \"\(target)\" in this process\(hint)")
     }
-    let runtime = hooks.runtime
-    let scheduler = runtime.scheduler
-    return runtime.park(call, "node:call") { [arguments] wait in
-      let answer = LoopBound(wait)
-      scheduler.startTask {
-        let result: Result<[LuaValue], ScriptError>
-        do throws(ScriptError) {
-          result = .success(try await node.call(name, arguments))
-        } catch {
-          result = .failure(error)
-        }
-        scheduler.execute {
-          switch result {
-          case .success(let values): answer.value.resume { pack in values.forEach { pack.value($0) } }
-          case .failure(let error): answer.value.fail(error)
-          }
-        }
-      }
-      return {}
+    return hooks.runtime.park(call, "node:call") { [arguments] () async throws(ScriptError) in
+      try await node.call(name, arguments)
     }
   }
 }

@@ -208,57 +208,7 @@ package final class ScriptRuntime {
     }
   }
 
-  // Waiting
-
-  /// Parks the calling run. `begin` hands the wait to whoever will answer it and returns what withdraws it.
-  package func park(_ call: LuaCall, _ what: String, _ begin: (ScriptWait) -> () -> Void) -> Int32 {
-    guard let task = current, call.canPark else {
-      return call.raise("usage", "\(what) cannot wait here: \(Self.cannotWait)")
-    }
-    if let cancellation = task.cancellation {
-      if task.isEnding { refuseWait(of: task) } else { task.cancellation = nil }
-      return call.raise(cancellation.kind, cancellation.message)
-    }
-    let wait = ScriptWait(runtime: self, task: task, what: what)
-    task.wait = wait
-    wait.onCancel = begin(wait)
-    return call.park()
-  }
-
-  /// The running run asked something of a connection that is over: if that is its own, it should know by now.
-  func noteFutileWait() {
-    guard let task = current else { return }
-    let isOver = task.connection.map { $0.isForgotten || !$0.connection.isOpen || $0.connection.hasEnded } ?? false
-    if task.isEnding || isOver { refuseWait(of: task) }
-  }
-
-  /// A loop that takes no notice of the end would go on for all of the run's budget, and a thousand of them a thousand times.
-  private func refuseWait(of task: ScriptTask) {
-    task.refusedWaits += 1
-    if task.refusedWaits > Self.refusalLimit { vm.endRun() }
-  }
-
-  /// Far more waits than clean-up needs, and no time to speak of.
-  private static let refusalLimit = 256
-
-  static let cannotWait =
-    "it was called inside a codec's decoder or a C function such as table.sort, string.gsub or tostring, "
-    + "in save, restore or the like, or where no hook or task is running"
-
-  /// Raises `error` where the run is parked. A run that is not parked, or whose answer is on its way and would be lost,
-  /// meets it at its next wait; with `sticky`, at every wait from then on.
-  package func cancel(_ task: ScriptTask, with error: ScriptError, sticky: Bool) {
-    guard task.isLive else { return }
-    let wait = task.wait.flatMap { $0.isAnswered ? nil : $0 }
-    let isRaisedAlready = task.wait?.isCancellation == true
-    if sticky || (wait == nil && !isRaisedAlready && !task.isEnding) { task.cancellation = error }
-    if sticky { task.isEnding = true }
-    guard let wait else { return }
-    let replacement = ScriptWait(runtime: self, task: task, what: wait.what, isCancellation: true)
-    task.wait = replacement
-    wait.withdraw()
-    replacement.fail(error)
-  }
+  // Ending
 
   /// Ends every run and timer; the VM can be freed after it.
   package func stop() {
