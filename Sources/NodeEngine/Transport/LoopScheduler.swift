@@ -17,11 +17,7 @@ public final class LoopScheduler: Scheduler {
 
   public var now: MonotonicTime { MonotonicTime(nanoseconds: Int64(NIODeadline.now().uptimeNanoseconds)) }
 
-  public var wallClock: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
+  public var wallClock: Double { RealWorld.wallClock }
 
   @discardableResult
   public func schedule(after delay: Duration, _ action: @escaping () -> Void) -> any ScheduledTimer {
@@ -42,9 +38,7 @@ public final class LoopScheduler: Scheduler {
     Task(executorPreference: tasks) { await body() }
   }
 
-  public func makeGenerator(purpose: String) -> SeededGenerator {
-    SeededGenerator(seed: UInt64.random(in: 0 ... .max)).split(purpose)
-  }
+  public func makeGenerator(purpose: String) -> SeededGenerator { RealWorld.makeGenerator(purpose: purpose) }
 }
 
 /// Runs tasks on the loop from their first step, so that they start in the order in which they were made.

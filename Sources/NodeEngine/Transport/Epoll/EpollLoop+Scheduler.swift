@@ -12,11 +12,7 @@ extension EpollLoop: Scheduler {
   public var executor: any SerialExecutor { self }
   public var now: MonotonicTime { MonotonicTime(nanoseconds: Self.clock()) }
 
-  public var wallClock: Double {
-    var time = timespec()
-    clock_gettime(CLOCK_REALTIME, &time)
-    return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-  }
+  public var wallClock: Double { RealWorld.wallClock }
 
   /// Up to a millisecond late: so fine is epoll's clock.
   @discardableResult
@@ -38,9 +34,7 @@ extension EpollLoop: Scheduler {
     Task(executorPreference: taskExecutor) { await body() }
   }
 
-  public func makeGenerator(purpose: String) -> SeededGenerator {
-    SeededGenerator(seed: UInt64.random(in: 0 ... .max)).split(purpose)
-  }
+  public func makeGenerator(purpose: String) -> SeededGenerator { RealWorld.makeGenerator(purpose: purpose) }
 }
 
 /// Runs tasks on the loop from their first step, so that they start in the order in which they were made.
