@@ -193,16 +193,26 @@ extension NodeConfiguration {
     case .string(let text): number = Int(text)
     default: number = nil
     }
-    guard let number, number >= 0, number <= most else { throw wrong(key, "a whole number of 0 or more", value) }
-    return number
+    if let number, number >= 0, number <= most { return number }
+    throw wrong(key, isOver(value) ? "a whole number of at most \(most)" : "a whole number of 0 or more", value)
+  }
+
+  /// Whether a value is right but for being too large: it begins with a number that no count or size may have.
+  private static func isOver(_ value: ConfigurationValue) -> Bool {
+    switch value {
+    case .integer(let number): return number > most
+    case .number(let number): return number > Double(most) && number == number.rounded()
+    case .string(let text):
+      if let size = try? SizeText.parse(text) { return size > most }
+      return text.utf8.count > 15 && text.utf8.allSatisfy { (48...57).contains($0) }
+    default: return false
+    }
   }
 
   private static func bytes(_ value: ConfigurationValue, _ key: String) throws(NodeCoreError) -> Int {
     if case .string(let text) = value {
-      guard let size = try? SizeText.parse(text), size <= most else {
-        throw wrong(key, "a size such as 65536 or \"64KiB\"", value)
-      }
-      return size
+      if let size = try? SizeText.parse(text), size <= most { return size }
+      throw wrong(key, isOver(value) ? "a size of at most 1024GiB" : "a size such as 65536 or \"64KiB\"", value)
     }
     return try whole(value, key)
   }
@@ -243,6 +253,10 @@ extension NodeConfiguration {
     case .string(let text): texts = [text]
     case .list(let list): texts = list
     default: throw wrong("listen", "an address, a list of addresses or \"none\"", value)
+    }
+    if texts.count > 1, texts.contains("none") {
+      throw NodeCoreError(
+        code: .configuration, message: "listen: \"none\" means not to listen, so it cannot stand beside addresses")
     }
     var result: [PeerAddress] = []
     for text in texts {

@@ -43,6 +43,15 @@ import Testing
       ["life.lua", "--idle-timeout", "-1"], 64,
       "--idle-timeout: a duration such as 3, \"250ms\" or \"2m\" is expected, got \"-1\""
     ),
+    (
+      ["life.lua", "--max-connections", "99999999999999999999"], 64,
+      "--max-connections: a whole number of at most 1099511627776 is expected, got \"99999999999999999999\""
+    ),
+    (["life.lua", "--script-memory", "9000GiB"], 64, "--script-memory: a size of at most 1024GiB is expected, got \"9000GiB\""),
+    (
+      ["life.lua", "--listen", "none", "--listen", "127.0.0.1:0"], 64,
+      "--listen: \"none\" means not to listen, so it cannot stand beside addresses"
+    ),
     (["life.lua", "--script-memory", "10"], 64, "script_memory of 10 bytes is too small"),
     (["life.lua", "--script-memory", "10KiB"], 64, "script_memory of 10240 bytes is too small"),
     (["life.lua", "--outbound-low-water", "1MiB"], 64, "outbound_low_water: must not be above outbound_high_water"),
