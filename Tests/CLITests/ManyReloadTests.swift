@@ -83,6 +83,46 @@ import Testing
     try await host.stop()
   }
 
+  @Test func `says where code has failed, and what was before it cannot come back`() async throws {
+    let folder = try Folder([
+      "one.lua": """
+      local codec = require "moonpeer.codec"
+      -- Of its 2 MiB it has little left.
+      local ballast = ("x"):rep(1500000)
+      return { version = 1, config = { script_memory = "2MiB" }, codec = codec.lines(), calls = { size = function() return #ballast end } }
+      """,
+      // What comes before "last" waits for a receive, and would have to go back, too.
+      "bad.lua": """
+      local codec = require "moonpeer.codec"
+      return { version = 2, codec = codec.lines(), on_connect = function(node, conn)
+        conn:request("go", { match = function(message) return message == "last" end })
+        node:spawn(function() error "bad version" end)
+      end }
+      """,
+    ])
+    let host = try await RunningHost("one.lua", in: folder)
+    let run = try Program(["reload", "one", "bad.lua", "--wait"], in: folder, environment: host.environment)
+    _ = try await run.outputLine("waiting for the probation of one")
+    let peer = """
+      import socket, sys
+      s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+      s.recv(3)
+      s.sendall((b"y" * 300000 + b"\\n") * 3 + b"last\\n")
+      s.recv(1)
+      """
+    let port = String(try await host.program.outputLine(" listens on ").split(separator: ":").last!)
+    let client = try Program(["-c", peer, port], program: "python3", in: folder)
+    let end = try await run.finish()
+    let why = "one failed and stays as it is: "
+    #expect(end.status == 1 && end.errors.contains("moonpeer: \(why)"), "\(end)")
+    #expect(end.errors.contains("bad version; the rollback failed: "), "\(end)")
+    let asked = try await host.moonpeer("console", "--json", "-e", "probation")
+    #expect(asked.status == 1 && asked.output.contains("\"kind\":\"kept\"") && asked.output.contains(why), "\(asked)")
+    #expect(try await host.moonpeer("console", "-e", "nodes").output.contains("generation 2, version 2"))
+    withExtendedLifetime(client) {}
+    try await host.stop()
+  }
+
   @Test func `stops at the first that refuses, and the others keep what they have`() async throws {
     let folder = try Folder(["one.lua": Self.script(1)])
     let host = try await RunningHost("one.lua", ["--count", "3"], in: folder)
