@@ -96,6 +96,7 @@ let package = Package(
     .testTarget(name: "ChaosTests", dependencies: ["Chaos", "TestSettings"], swiftSettings: strict),
     .testTarget(name: "BenchmarksTests", dependencies: ["Benchmarks"], swiftSettings: strict),
     .target(name: "TestSettings", path: "Tests/TestSettings"),
+    .target(name: "NodeSupport", dependencies: ["NodeScripting"], path: "Tests/NodeSupport", swiftSettings: strict),
     .target(name: "FuzzSupport", dependencies: ["NodeCore"], path: "Tests/FuzzSupport", swiftSettings: strict),
     .target(name: "PlainLua", dependencies: ["CLuaSystem"], path: "Tests/PlainLua"),
     .testTarget(
@@ -108,19 +109,22 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "NodeScriptingTests",
-      dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "FuzzSupport", logging],
+      dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "FuzzSupport", "NodeSupport", logging],
       swiftSettings: strict),
     .testTarget(
       name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
     .testTarget(
       name: "NodeAdminTests",
       dependencies: [
-        "NodeAdmin", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "FuzzSupport", logging, metrics, engine("NIOCore"),
+        "NodeAdmin", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "FuzzSupport", "NodeSupport", logging, metrics,
+        engine("NIOCore"),
       ],
       swiftSettings: strict),
     .testTarget(
       name: "APIReferenceTests",
-      dependencies: ["APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
+      dependencies: [
+        "APIReference", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "NodeSupport", logging,
+      ],
       swiftSettings: strict),
     .testTarget(
       name: "CLITests",
@@ -129,7 +133,7 @@ let package = Package(
     .testTarget(
       name: "ScriptTests",
       // The command line too, so that the binary that the documentation is checked against has been built.
-      dependencies: ["MoonpeerCLI", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", logging],
+      dependencies: ["MoonpeerCLI", "TestNetwork", "NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "NodeSupport", logging],
       exclude: ["clients"], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -3,6 +3,7 @@ import LuaHost
 import NodeCore
 import NodeEngine
 import NodeScripting
+import NodeSupport
 
 /// The repository's root.
 let repository = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -33,15 +34,7 @@ func withNode<T>(
   if let listen { options.configuration = [("listen", .string(listen))] }
   let node = try await ScriptedNode.load(
     ScriptSource(name: "test.lua", text: text), options: options, environment: .sockets())
-  do {
-    try await node.start()
-    let result = try await body(node)
-    await node.shutDown()
-    return result
-  } catch {
-    await node.shutDown()
-    throw error
-  }
+  return try await withStarted(node, body)
 }
 
 extension LuaValue {

@@ -3,6 +3,7 @@ import LuaHost
 import NodeCore
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import Testing
 
 /// `require`: where modules come from, and what a module may do while it loads.
@@ -19,14 +20,7 @@ import Testing
     let text = script("calls = { run = function(node)\n\(code)\nend }", before: top)
     let source = ScriptSource(path: folder.path + "/main.lua", text: Array(text.utf8))
     let node = try await ScriptedNode.load(source, environment: .sockets(logger: .quiet))
-    try await node.start()
-    do {
-      _ = try await node.call("run")
-    } catch {
-      await node.shutDown()
-      throw error
-    }
-    await node.shutDown()
+    try await withStarted(node) { _ = try await $0.call("run") }
   }
 
   @Test func `Modules lie beside the script, dots are folders, and each is run once`() async throws {

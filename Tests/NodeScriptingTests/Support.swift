@@ -2,20 +2,19 @@ import Logging
 import LuaHost
 import NodeEngine
 import NodeScripting
+import NodeSupport
 
-/// Loads and starts a node from script text, on real sockets.
-func makeNode(
+/// Loads a node from script text, on real sockets.
+func loadNode(
   _ text: String, name: String? = nil, logger: Logger = Logger(label: "moonpeer"),
   _ change: (inout ScriptOptions) -> Void = { _ in }, directory: NodeDirectory? = nil
 ) async throws -> ScriptedNode {
   var options = ScriptOptions()
   options.name = name
   change(&options)
-  let node = try await ScriptedNode.load(
+  return try await ScriptedNode.load(
     ScriptSource(name: "test.lua", text: text), options: options, environment: Backend.current.environment(logger: logger),
     directory: directory)
-  try await node.start()
-  return node
 }
 
 /// Runs the body with a started node and shuts it down afterwards, whatever happens.
@@ -23,15 +22,7 @@ func withNode<T>(
   _ text: String, name: String? = nil, logger: Logger = Logger(label: "moonpeer"),
   _ change: (inout ScriptOptions) -> Void = { _ in }, directory: NodeDirectory? = nil, _ body: (ScriptedNode) async throws -> T
 ) async throws -> T {
-  let node = try await makeNode(text, name: name, logger: logger, change, directory: directory)
-  do {
-    let result = try await body(node)
-    await node.shutDown()
-    return result
-  } catch {
-    await node.shutDown()
-    throw error
-  }
+  try await withStarted(loadNode(text, name: name, logger: logger, change, directory: directory), body)
 }
 
 /// Runs the body on the node's loop, where everything of its script belongs.

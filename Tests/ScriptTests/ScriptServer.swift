@@ -3,6 +3,7 @@ import LuaHost
 import NodeCore
 import NodeEngine
 import NodeScripting
+import NodeSupport
 
 /// Runs the body with a script of ours listening on a free port of 127.0.0.1.
 func withScript(
@@ -16,15 +17,10 @@ func withScript(
   logger.logLevel = .error
   let node = try await ScriptedNode.load(
     .file(Repository.path(path)), options: options, environment: .sockets(logger: logger))
-  try await node.start()
-  do {
+  try await withStarted(node) { node in
     guard case .ip(_, let port)? = await node.node.address else { throw Tool.Missing(description: "\(path) does not listen") }
     try await body(node, "\(port)")
-  } catch {
-    await node.shutDown()
-    throw error
   }
-  await node.shutDown()
 }
 
 /// Looks again and again until it holds, for at most ten seconds.

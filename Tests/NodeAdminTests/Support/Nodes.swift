@@ -2,6 +2,7 @@ import Logging
 import LuaHost
 import NodeEngine
 import NodeScripting
+import NodeSupport
 
 /// Runs the body with a started node of that script, and shuts it down afterwards.
 @discardableResult
@@ -17,15 +18,7 @@ func withNode<T>(
   let node = try await ScriptedNode.load(
     ScriptSource(name: "test.lua", text: text), options: options, environment: environment, directory: directory)
   _ = await node.snapshot()
-  do {
-    try await node.start()
-    let result = try await body(node)
-    await node.shutDown()
-    return result
-  } catch {
-    await node.shutDown()
-    throw error
-  }
+  return try await withStarted(node, body)
 }
 
 extension ScriptedNode {

@@ -3,6 +3,7 @@ import LuaHost
 import NodeCore
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import Testing
 
 /// Every fault in every hook: the report says where, the connection or the node pays, and an innocent node on the same
@@ -32,19 +33,14 @@ private struct Neighbourhood {
       name: "innocent.lua",
       text: "return { codec = require 'moonpeer.codec'.lines(), process_message = function(_, conn, m) conn:send(m) end }")
     let innocent = try await ScriptedNode.load(source, environment: environment)
-    try await innocent.start()
-    do {
+    try await withStarted(innocent) { innocent in
       let client = try RawClient(try #require(await innocent.node.address))
       try await body(Neighbourhood(environment: environment, log: log, innocent: innocent, client: client))
       #expect(await innocent.node.heuristics().scriptErrors == 0)
       #expect(await innocent.node.heuristics().budgetKills == 0)
       #expect(await innocent.node.counts.connected == 1)
       client.close()
-    } catch {
-      await innocent.shutDown()
-      throw error
     }
-    await innocent.shutDown()
   }
 
   func suffer(_ faults: [Fault], in hook: FaultyHook) async throws {

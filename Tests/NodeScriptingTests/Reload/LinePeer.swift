@@ -1,3 +1,4 @@
+import LuaHost
 import NodeCore
 import NodeEngine
 import Synchronization
@@ -97,6 +98,28 @@ func answering(_ voice: String, _ more: String = "") -> String {
     \(more)
   }
   """
+}
+
+/// A script whose call `pass` sends "go" and sets aside what comes before "last"; its call `take` gives that.
+let settingAside = """
+  local codec = require "moonpeer.codec"
+  return { codec = codec.lines(), calls = {
+    pass = function(node)
+      return node:connections()[1]:request("go", { match = function(m) return m == "last" end })
+    end,
+    take = function(node) return node:connections()[1]:receive(20) end,
+  } }
+  """
+
+/// A peer of a node of that script, for which "first" and "second" are set aside.
+func peerWithMessagesSetAside(_ node: ScriptedNode) async throws -> LinePeer {
+  let peer = try await LinePeer(node)
+  try await eventually("it is there") { await node.node.counts.connected == 1 }
+  async let last = node.call("pass")
+  #expect(try await peer.line() == "go")
+  try await peer.send("first\nsecond\nlast")
+  #expect(try await last.first == "last")
+  return peer
 }
 
 /// Lines, decoded by Lua that the engine calls: a codec of another kind for the same bytes.

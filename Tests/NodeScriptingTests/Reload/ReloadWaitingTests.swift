@@ -126,25 +126,9 @@ import Testing
 
   @Test func `Messages kept for a receive of nobody yet move with the connection`() async throws {
     try await withNodes { nodes in
-      let text = """
-        local codec = require "moonpeer.codec"
-        return { codec = codec.lines(), calls = {
-          pass = function(node)
-            local conn = node:connections()[1]
-            return conn:request("go", { match = function(m) return m == "last" end })
-          end,
-          take = function(node) return node:connections()[1]:receive(5) end,
-        } }
-        """
-      let node = try await nodes.start(text)
-      let peer = try await LinePeer(node)
-      try await eventually("it is there") { await node.node.counts.connected == 1 }
-      async let last = node.call("pass")
-      #expect(try await peer.line() == "go")
-      try await peer.send("first\nsecond\nlast")
-      let reply = try await last
-      #expect(reply.first == "last")
-      try await node.reload(text: text)
+      let node = try await nodes.start(settingAside)
+      let peer = try await peerWithMessagesSetAside(node)
+      try await node.reload(text: settingAside)
       #expect(try await node.call("take").first == "first")
       #expect(try await node.call("take").first == "second")
       try await peer.send("third")

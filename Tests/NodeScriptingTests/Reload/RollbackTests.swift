@@ -135,23 +135,9 @@ import Testing
   @Test(arguments: [false, true])
   func `Messages that wait for a receive are neither doubled nor lost`(stateIsStuck: Bool) async throws {
     try await withNodes { nodes in
-      let text = """
-        local codec = require "moonpeer.codec"
-        return { codec = codec.lines(), calls = {
-          pass = function(node)
-            return node:connections()[1]:request("go", { match = function(m) return m == "last" end })
-          end,
-          take = function(node) return node:connections()[1]:receive(20) end,
-        } }
-        """
-      let node = try await nodes.start(text)
-      let peer = try await LinePeer(node)
-      try await eventually("it is there") { await node.node.counts.connected == 1 }
-      async let last = node.call("pass")
-      #expect(try await peer.line() == "go")
-      try await peer.send("first\nsecond\nlast")
-      #expect(try await last.first == "last")
-      #expect(try await node.reload(text: text).warnings.isEmpty)
+      let node = try await nodes.start(settingAside)
+      let peer = try await peerWithMessagesSetAside(node)
+      #expect(try await node.reload(text: settingAside).warnings.isEmpty)
       #expect(try await node.call("take").first == "first")
       if stateIsStuck { try await node.lua("node.state.stuck = print") }
       try await expectRollback(of: node)
