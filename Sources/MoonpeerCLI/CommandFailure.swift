@@ -16,7 +16,7 @@ struct CommandFailure: Error {
   func about(_ subject: String) -> CommandFailure { CommandFailure(status, "\(subject): \(message)") }
 
   func leave() -> Never {
-    Output.error.tell("moonpeer: \(message)\n")
+    LogQueue.standardError.addLast("moonpeer: \(message)\n")
     exit(status.rawValue)
   }
 }

@@ -32,6 +32,7 @@ struct CommandLineRun {
       } else {
         try command.run()
       }
+      LogQueue.standardError.flush()
       exit(ExitStatus.success.rawValue)
     } catch {
       Self.leave(because: error)
@@ -50,7 +51,7 @@ struct CommandLineRun {
     if message.hasPrefix("Error: ") { message = "moonpeer: " + message.dropFirst(7) }
     if status != ExitStatus.success.rawValue {
       // A bare exit status comes without words: all has been said.
-      if !message.isEmpty { Output.error.tell(message + "\n") }
+      LogQueue.standardError.addLast(message.isEmpty ? "" : message + "\n")
     } else if !message.isEmpty {
       do throws(CommandFailure) { try Output.standard.write(message + "\n") } catch { error.leave() }
     }

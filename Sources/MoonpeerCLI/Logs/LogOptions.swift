@@ -25,6 +25,10 @@ struct LogOptions: ParsableArguments {
       let renderer = TextLogRenderer(palette: .for(.error), clock: clock)
       render = { renderer.render($0) }
     }
+    LogQueue.standardError.sayLosses { count in
+      let message = "\(count) \(count == 1 ? "line" : "lines") of the log lost: standard error was not read fast enough"
+      return render(LogLine(time: .now, level: .warning, message: message, metadata: [:]))
+    }
     return Logger(label: "moonpeer") { _ in StandardErrorLog(levels: levels, render: render) }
   }
 }

@@ -35,7 +35,7 @@ struct StandardErrorLog: LogHandler {
     let node = all.removeValue(forKey: "node").map { "\($0)" }
     let generation = all.removeValue(forKey: "generation").flatMap { Int("\($0)") }
     let connection = all.removeValue(forKey: "conn").flatMap { Int("\($0)") }
-    Output.error.tell(
+    LogQueue.standardError.add(
       render(
         LogLine(
           time: .now, level: event.level, node: node, generation: generation, connection: connection,
