@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-// Functions of Lua's own whose loops in C, or whose handlers, a budget could not end: the hook fires between Lua
+// Functions of Lua's own whose loops in C a budget could not end: the hook fires between Lua
 // instructions and at calls only. These look at the budget themselves, or make calls on their way.
 
 static void stop_if_over(lua_State *L) {
@@ -113,38 +113,6 @@ static int bounded_sort(lua_State *L) {
   return clua_original(CLUA_table_sort)(L);
 }
 
-// Where a budget ended the run, the author's handler is not asked: hooks are off while it runs.
-static int guarded_handler(lua_State *L) {
-  if (vm_of(L)->kill) return 1;
-  lua_settop(L, 1);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, 1, 1);
-  return 1;
-}
-
-static int end_xpcall(lua_State *L, int status, lua_KContext context) {
-  if (status == LUA_OK || status == LUA_YIELD) return lua_gettop(L) - (int)context;
-  lua_pushboolean(L, 0);
-  lua_pushvalue(L, -2);
-  return 2;
-}
-
-static int guarded_xpcall(lua_State *L) {
-  int count = lua_gettop(L);
-  luaL_checktype(L, 2, LUA_TFUNCTION);
-  // A C function (debug.traceback, as a rule) needs no guard, and shows as one level less in a traceback without it.
-  if (!lua_iscfunction(L, 2)) {
-    lua_pushvalue(L, 2);
-    lua_pushcclosure(L, guarded_handler, 1);
-    lua_replace(L, 2);
-  }
-  lua_pushboolean(L, 1);
-  lua_pushvalue(L, 1);
-  lua_rotate(L, 3, 2);
-  return end_xpcall(L, lua_pcallk(L, count - 2, LUA_MULTRET, 2, 2, end_xpcall), 2);
-}
-
 static const struct {
   const char *library, *name;
   lua_CFunction function;
@@ -153,7 +121,7 @@ static const struct {
   { "string", "gsub", bounded_gsub }, { "string", "rep", bounded_rep }, { "string", "format", roomy_format },
   { "string", "pack", roomy_pack }, { "table", "concat", roomy_concat }, { "table", "move", bounded_move },
   { "table", "sort", bounded_sort }, { "table", "insert", bounded_insert }, { "table", "remove", bounded_remove },
-  { LUA_GNAME, "xpcall", guarded_xpcall },
+  { LUA_GNAME, "pcall", clua_pcall }, { LUA_GNAME, "xpcall", clua_xpcall },
 };
 
 enum { BOUNDED_COUNT = sizeof bounded / sizeof *bounded };

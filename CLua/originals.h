@@ -6,7 +6,7 @@
 // Lua's own functions that we need by address: to call them from the ones that stand in their place, and for the shipped
 // Lua, which must find them whatever a script has done to its globals.
 #define CLUA_ORIGINALS(X)                                                                                              \
-  X(_G, error) X(_G, getmetatable) X(_G, ipairs) X(_G, next) X(_G, pairs) X(_G, pcall) X(_G, rawequal) X(_G, rawget)   \
+  X(_G, error) X(_G, getmetatable) X(_G, ipairs) X(_G, next) X(_G, pairs) X(_G, rawequal) X(_G, rawget)   \
   X(_G, rawlen) X(_G, rawset) X(_G, select) X(_G, setmetatable) X(_G, tonumber) X(_G, tostring) X(_G, type)            \
   X(string, byte) X(string, char) X(string, format) X(string, len) X(string, lower) X(string, pack)                    \
   X(string, packsize) X(string, rep) X(string, reverse) X(string, sub) X(string, unpack) X(string, upper)              \
@@ -23,5 +23,8 @@ lua_CFunction clua_original(int index);
 lua_CFunction clua_original_named(const char *library, const char *name);
 // bounded.c: what stands in the place of the function of that name; NULL where it is Lua's own.
 lua_CFunction clua_bounded_named(const char *library, const char *name);
+// catching.c
+int clua_pcall(lua_State *L);
+int clua_xpcall(lua_State *L);
 
 #endif

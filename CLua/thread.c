@@ -53,6 +53,7 @@ typedef struct { lua_State *L; clua_ref ref; } thread_request;
 static int new_thread(lua_State *L) {
   thread_request *request = lua_touserdata(L, 1);
   request->L = lua_newthread(L);
+  clua_forget_pcalls(request->L);
   *clua_extra(request->L) |= CLUA_HOSTS;
   request->ref = luaL_ref(L, LUA_REGISTRYINDEX);
   return 0;
@@ -124,6 +125,7 @@ static int start_body(lua_State *L) {
 static enum clua_status failed(clua_thread *thread, int status) {
   clua_describe(thread->vm, thread->L, status);
   if (lua_status(thread->L) != LUA_OK) lua_resetthread(thread->L);
+  clua_forget_pcalls(thread->L);
   lua_settop(thread->L, 0);
   thread->results = 0;
   thread->state = CLUA_IDLE;
@@ -192,6 +194,7 @@ void clua_abandon(clua_thread *thread) {
   clua_frame frame;
   clua_enter(thread->vm, NULL, thread->L, &frame);
   lua_resetthread(thread->L);
+  clua_forget_pcalls(thread->L);
   lua_settop(thread->L, 0);
   clua_leave(thread->vm, &frame);
   thread->results = 0;
