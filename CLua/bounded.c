@@ -3,30 +3,59 @@
 
 #include <string.h>
 
-// Functions of Lua's own whose loops in C a budget could not end: the hook fires between Lua
-// instructions and at calls only. These look at the budget themselves, or make calls on their way.
-
-static void stop_if_over(lua_State *L) {
-  if (vm_of(L)->kill) clua_stop_over_budget(L);
-}
+// What stands in the place of Lua's own functions whose loops in C a budget could not end: the hook fires between Lua
+// instructions and at calls only. These look at the budget themselves, make calls on their way, or refuse.
 
 // Lua's string buffers ask for memory without collecting first: where much of what is in use may be garbage, it is
 // collected before. Not again until an eighth of the cap has been added, so that the price stays in proportion.
-static void make_room(lua_State *L) {
+void clua_make_room(lua_State *L) {
   clua_vm *vm = vm_of(L);
   if (!vm->limit || vm->used <= vm->limit / 2 || vm->used <= vm->collected + vm->limit / 8) return;
   lua_gc(L, LUA_GCCOLLECT);
   vm->collected = vm->used;
 }
 
-static int with_room(lua_State *L, int function) {
-  make_room(L);
+// ---- many arguments: each may be one and the same long string, looked through anew
+
+enum { FEW_ARGUMENTS = 8, UNLIMITED_TEXT = 256 << 20, MOST_QUOTED = 1 << 20, LONGEST_DATE = 1 << 12 };
+
+static size_t text_in_arguments(lua_State *L, int count) {
+  size_t sum = 0;
+  for (int i = 1; i <= count; i++) sum += lua_type(L, i) == LUA_TSTRING ? lua_rawlen(L, i) : 0;
+  return sum;
+}
+
+static int with_arguments(lua_State *L, int function) {
+  int count = lua_gettop(L);
+  if (__builtin_expect(count > FEW_ARGUMENTS, 0)) {
+    size_t limit = vm_of(L)->limit;
+    if (text_in_arguments(L, count) > (limit ? limit : UNLIMITED_TEXT)) {
+      return luaL_error(L, "the arguments are too long: together more than script_memory");
+    }
+  }
   return clua_original(function)(L);
 }
 
-static int roomy_format(lua_State *L) { return with_room(L, CLUA_string_format); }
-static int roomy_pack(lua_State *L) { return with_room(L, CLUA_string_pack); }
-static int roomy_concat(lua_State *L) { return with_room(L, CLUA_table_concat); }
+static int bounded_max(lua_State *L) { return with_arguments(L, CLUA_math_max); }
+static int bounded_min(lua_State *L) { return with_arguments(L, CLUA_math_min); }
+static int bounded_char(lua_State *L) { return with_arguments(L, CLUA_string_char); }
+static int bounded_utf8_char(lua_State *L) { return with_arguments(L, CLUA_utf8_char); }
+
+static int bounded_pack(lua_State *L) {
+  clua_make_room(L);
+  return with_arguments(L, CLUA_string_pack);
+}
+
+// %q prints each byte that is not a character by itself: a quarter of a second for 1 MiB of zeros.
+static int bounded_format(lua_State *L) {
+  clua_make_room(L);
+  size_t length;
+  const char *format = luaL_checklstring(L, 1, &length);
+  if (strstr(format, "%q") && text_in_arguments(L, lua_gettop(L)) > length + MOST_QUOTED) {
+    return luaL_error(L, "string.format: more than 1 MiB is not quoted (%%q)");
+  }
+  return with_arguments(L, CLUA_string_format);
+}
 
 // string.rep of nothing, a huge number of times, copies nothing for centuries.
 static int bounded_rep(lua_State *L) {
@@ -38,89 +67,34 @@ static int bounded_rep(lua_State *L) {
     lua_pushliteral(L, "");
     return 1;
   }
-  return with_room(L, CLUA_string_rep);
+  clua_make_room(L);
+  return clua_original(CLUA_string_rep)(L);
 }
 
 static int bounded_gsub(lua_State *L) {
-  make_room(L);
+  clua_make_room(L);
   return clua_gsub(L);
 }
 
-static bool is_plain(lua_State *L, int index) { return lua_type(L, index) == LUA_TTABLE && !lua_getmetatable(L, index); }
-
-// table.move(a1, f, e, t [, a2])
-static int bounded_move(lua_State *L) {
-  lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3), to = luaL_checkinteger(L, 4);
-  int target = lua_isnoneornil(L, 5) ? 1 : 5;
-  if (!is_plain(L, 1) && !luaL_getmetafield(L, 1, "__index")) luaL_checktype(L, 1, LUA_TTABLE);
-  if (!is_plain(L, target) && !luaL_getmetafield(L, target, "__newindex")) luaL_checktype(L, target, LUA_TTABLE);
-  lua_settop(L, 5);
-  if (last >= first) {
-    luaL_argcheck(L, first > 0 || last < LUA_MAXINTEGER + first, 3, "too many elements to move");
-    lua_Integer count = last - first + 1;
-    luaL_argcheck(L, to <= LUA_MAXINTEGER - count + 1, 4, "destination wrap around");
-    bool is_upward = to > last || to <= first || (target != 1 && !lua_compare(L, 1, target, LUA_OPEQ));
-    for (lua_Integer i = 0; i < count; i++) {
-      lua_Integer at = is_upward ? i : count - 1 - i;
-      lua_geti(L, 1, first + at);
-      lua_seti(L, target, to + at);
-      if ((i & 1023) == 0) stop_if_over(L);
-    }
-  }
-  lua_pushvalue(L, target);
-  return 1;
+static int bounded_date(lua_State *L) {
+  size_t length;
+  luaL_optlstring(L, 1, "", &length);
+  luaL_argcheck(L, length <= LONGEST_DATE, 1, "the format is too long");
+  return clua_original(CLUA_os_date)(L);
 }
 
-// insert and remove move as many elements as a __len says there are: their own for tables without one.
-static int with_true_length(lua_State *L, int function) {
-  if (lua_type(L, 1) == LUA_TTABLE && luaL_getmetafield(L, 1, "__len") != LUA_TNIL) {
-    lua_pop(L, 1);
-    lua_Integer length = luaL_len(L, 1);
-    luaL_argcheck(L, length <= 1 << 24, 1, "__len says it is too long to move its elements");
-  }
-  return clua_original(function)(L);
-}
-
-static int bounded_insert(lua_State *L) { return with_true_length(L, CLUA_table_insert); }
-static int bounded_remove(lua_State *L) { return with_true_length(L, CLUA_table_remove); }
-
-enum { FEW_ELEMENTS = 1 << 16, SHORT_STRING = 1 << 12 };
-
-static int is_less(lua_State *L) {
-  lua_pushboolean(L, lua_compare(L, 1, 2, LUA_OPLT));
-  return 1;
-}
-
-// Whether sorting without a comparator could take long: it would be one loop in C without a call.
-static bool sorts_long(lua_State *L) {
-  if (lua_type(L, 1) != LUA_TTABLE || lua_getmetatable(L, 1)) return true;
-  size_t count = lua_rawlen(L, 1);
-  if (count > FEW_ELEMENTS) return true;
-  for (size_t i = 1; i <= count; i++) {
-    bool is_long = lua_rawgeti(L, 1, (lua_Integer)i) == LUA_TSTRING && lua_rawlen(L, -1) > SHORT_STRING;
-    lua_pop(L, 1);
-    if (is_long) return true;
-  }
-  return false;
-}
-
-static int bounded_sort(lua_State *L) {
-  lua_settop(L, 2);
-  if (lua_isnil(L, 2) && sorts_long(L)) {
-    lua_settop(L, 1);
-    lua_pushcfunction(L, is_less);
-  }
-  return clua_original(CLUA_table_sort)(L);
-}
+// ---- where they stand
 
 static const struct {
   const char *library, *name;
   lua_CFunction function;
 } bounded[] = {
   { "string", "find", clua_find }, { "string", "match", clua_match }, { "string", "gmatch", clua_gmatch },
-  { "string", "gsub", bounded_gsub }, { "string", "rep", bounded_rep }, { "string", "format", roomy_format },
-  { "string", "pack", roomy_pack }, { "table", "concat", roomy_concat }, { "table", "move", bounded_move },
-  { "table", "sort", bounded_sort }, { "table", "insert", bounded_insert }, { "table", "remove", bounded_remove },
+  { "string", "gsub", bounded_gsub }, { "string", "rep", bounded_rep }, { "string", "format", bounded_format },
+  { "string", "pack", bounded_pack }, { "string", "char", bounded_char }, { "utf8", "char", bounded_utf8_char },
+  { "table", "concat", clua_concat }, { "table", "move", clua_move }, { "table", "sort", clua_sort },
+  { "table", "insert", clua_insert }, { "table", "remove", clua_remove }, { "table", "unpack", clua_unpack },
+  { "math", "max", bounded_max }, { "math", "min", bounded_min }, { "os", "date", bounded_date },
   { LUA_GNAME, "pcall", clua_pcall }, { LUA_GNAME, "xpcall", clua_xpcall },
 };
 
@@ -133,11 +107,20 @@ lua_CFunction clua_bounded_named(const char *library, const char *name) {
   return NULL;
 }
 
-void clua_open_bounded(lua_State *L) {
+void clua_set_bounded(lua_State *L, const char *library) {
   for (int i = 0; i < BOUNDED_COUNT; i++) {
-    lua_getglobal(L, bounded[i].library);
+    if (strcmp(bounded[i].library, library) != 0) continue;
     lua_pushcfunction(L, bounded[i].function);
     lua_setfield(L, -2, bounded[i].name);
+  }
+}
+
+void clua_open_bounded(lua_State *L) {
+  static const char *const libraries[] = { LUA_GNAME, "string", "table", "math", "utf8", "os", NULL };
+  for (const char *const *library = libraries; *library; library++) {
+    lua_getglobal(L, *library);
+    // `math` gets its own when it is filled.
+    if (!clua_is_unfilled(L, -1)) clua_set_bounded(L, *library);
     lua_pop(L, 1);
   }
 }

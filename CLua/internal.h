@@ -150,6 +150,9 @@ void clua_unwatch(clua_vm *vm);
 void clua_arm(clua_vm *vm);
 // For C code that looks at vm->kill itself: raises what the hook would.
 void clua_stop_over_budget(lua_State *L);
+static inline void clua_look_at_budget(lua_State *L) {
+  if (__builtin_expect(vm_of(L)->kill, 0)) clua_stop_over_budget(L);
+}
 void clua_disarm(clua_vm *vm, lua_State *L);
 pid_t clua_this_thread(void);
 clua_vm *clua_swap_current_vm(clua_vm *vm);

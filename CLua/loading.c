@@ -14,7 +14,7 @@ typedef struct {
 
 static const char *read_piece(lua_State *L, void *context, size_t *count) {
   rest *r = context;
-  if (vm_of(L)->kill) clua_stop_over_budget(L);
+  clua_look_at_budget(L);
   if (r->count == 0 && lua_type(L, CHUNK) == LUA_TFUNCTION) {
     luaL_checkstack(L, 2, "too many nested functions");
     lua_pushvalue(L, CHUNK);

@@ -12,7 +12,7 @@
   X(string, packsize) X(string, rep) X(string, reverse) X(string, sub) X(string, unpack) X(string, upper)              \
   X(table, concat) X(table, insert) X(table, pack) X(table, remove) X(table, sort) X(table, unpack)                    \
   X(math, abs) X(math, ceil) X(math, floor) X(math, fmod) X(math, max) X(math, min) X(math, tointeger) X(math, type)   \
-  X(math, ult) X(utf8, char) X(utf8, codepoint) X(utf8, len) X(utf8, offset) X(debug, traceback)
+  X(math, ult) X(utf8, char) X(utf8, codepoint) X(utf8, len) X(utf8, offset) X(os, date) X(debug, traceback)
 
 #define CLUA_ORIGINAL_INDEX(library, name) CLUA_##library##_##name,
 enum { CLUA_ORIGINALS(CLUA_ORIGINAL_INDEX) CLUA_ORIGINAL_COUNT };
@@ -23,8 +23,20 @@ lua_CFunction clua_original(int index);
 lua_CFunction clua_original_named(const char *library, const char *name);
 // bounded.c: what stands in the place of the function of that name; NULL where it is Lua's own.
 lua_CFunction clua_bounded_named(const char *library, const char *name);
+// Sets those of the library whose table is on top.
+void clua_set_bounded(lua_State *L, const char *library);
+void clua_make_room(lua_State *L);
 // catching.c
 int clua_pcall(lua_State *L);
 int clua_xpcall(lua_State *L);
+// elements.c
+int clua_concat(lua_State *L);
+int clua_insert(lua_State *L);
+int clua_move(lua_State *L);
+int clua_remove(lua_State *L);
+int clua_sort(lua_State *L);
+int clua_unpack(lua_State *L);
+// unfilled.c
+bool clua_is_unfilled(lua_State *L, int index);
 
 #endif

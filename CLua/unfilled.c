@@ -1,9 +1,9 @@
-#include "internal.h"
+#include "originals.h"
 
 // The table `math` is empty until somebody looks into it: a twelfth of what a small script's VM holds, and most scripts do
 // without. Whatever could see that it is empty fills it first: an index, an assignment, pairs, next, rawget, setmetatable.
 
-static bool is_unfilled(lua_State *L, int index) {
+bool clua_is_unfilled(lua_State *L, int index) {
   const void *metatable = vm_of(L)->unfilled;
   if (!metatable || lua_type(L, index) != LUA_TTABLE || !lua_getmetatable(L, index)) return false;
   bool is_so = lua_topointer(L, -1) == metatable;
@@ -14,6 +14,7 @@ static bool is_unfilled(lua_State *L, int index) {
 static void fill(lua_State *L, int index) {
   luaL_checkstack(L, 8, NULL);
   luaopen_math(L);
+  clua_set_bounded(L, LUA_MATHLIBNAME);
   lua_pushnil(L);
   while (lua_next(L, -2)) {
     lua_pushvalue(L, -2);
@@ -46,7 +47,7 @@ static int assign_unfilled(lua_State *L) {
 }
 
 void clua_fill(lua_State *L, int index) {
-  if (is_unfilled(L, index)) fill(L, index);
+  if (clua_is_unfilled(L, index)) fill(L, index);
 }
 
 static int filled_next(lua_State *L) {
