@@ -14,8 +14,8 @@ public struct LuaLimits: Sendable {
 
   fileprivate var raw: clua_limits {
     let (seconds, attoseconds) = time.components
-    // Longer than three centuries is no limit; a time that is not positive is one nobody can keep.
-    let nanoseconds = seconds > 10_000_000_000 ? 0 : max(0, seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    // Longer than 285 years, where the sum would overflow, is no limit, and so is a time that is not positive.
+    let nanoseconds = (0...9_000_000_000).contains(seconds) ? max(0, seconds * 1_000_000_000 + attoseconds / 1_000_000_000) : 0
     return clua_limits(memory: max(0, memory), time: UInt64(nanoseconds))
   }
 }
