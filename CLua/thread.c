@@ -59,14 +59,18 @@ static int new_thread(lua_State *L) {
   return 0;
 }
 
-clua_thread *clua_thread_new(clua_vm *vm, void *host) {
-  thread_request request = { 0 };
-  // The host's own, and about a KiB: not refused where a script has used up its memory, or no error could be told any more.
+// The host's own, and about a KiB: not refused where a script has used up its memory, or no error could be told any more.
+static bool make_thread(clua_vm *vm, thread_request *request) {
   bool was_enforcing = vm->is_enforcing;
   vm->is_enforcing = false;
-  bool is_made = clua_protected(vm, new_thread, &request);
+  bool is_made = clua_protected(vm, new_thread, request);
   vm->is_enforcing = was_enforcing;
-  if (!is_made) return NULL;
+  return is_made;
+}
+
+clua_thread *clua_thread_new(clua_vm *vm, void *host) {
+  thread_request request = { 0 };
+  if (!make_thread(vm, &request)) return NULL;
   clua_thread *thread = calloc(1, sizeof *thread);
   if (!thread) abort();
   thread->vm = vm;
@@ -201,9 +205,9 @@ void clua_abandon(clua_thread *thread) {
   if (thread->state == CLUA_IDLE) return;
   thread->state = CLUA_IDLE;
   // Reset in the middle of a pcall or xpcall, Lua 5.4.4 keeps the message handler's old stack position: a fresh thread
-  // instead, where there is memory for one.
+  // instead.
   thread_request request = { 0 };
-  if (!clua_protected(thread->vm, new_thread, &request)) return;
+  if (!make_thread(thread->vm, &request)) return;
   clua_release(thread->vm, thread->ref);
   thread->L = request.L;
   thread->ref = request.ref;

@@ -63,6 +63,24 @@ struct RunTests {
     }
   }
 
+  @Test func `Nor where the script has used up its memory`() throws {
+    let machine = try Machine(memory: 1 << 20)
+    let thread = try #require(machine.vm.makeThread())
+    let code = """
+      local function deep(n)
+        if n > 0 then return (deep(n - 1)) end
+        return xpcall(park, function(e) return "mine" end)
+      end
+      deep(50)
+      """
+    #expect(try machine.start(code, in: thread).status == .parked)
+    machine.vm.limits = LuaLimits(memory: 1, time: .seconds(30))
+    thread.abandon()
+    machine.vm.limits = LuaLimits(memory: 1 << 20, time: .seconds(30))
+    #expect(try machine.start("error('plain')", in: thread).status == .failed)
+    #expect(machine.takeFailure(thread).message == "test.lua:1: plain")
+  }
+
   @Test func `Abandoning runs the pending close handlers, which cannot wait`() throws {
     let machine = try Machine()
     let (thread, status) = try machine.start(
