@@ -126,6 +126,8 @@ void clua_describe(clua_vm *vm, lua_State *from, int status) {
   clua_pack_clear(&vm->raise_trace);
   vm->raise_place[0] = 0;
   settle(vm, &made);
+  // Bytes that there was no memory for.
+  clua_trim(&vm->bytes);
 }
 
 // A failure that is the host's own: nothing was raised.

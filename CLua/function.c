@@ -21,6 +21,7 @@ static int push_outgoing(lua_State *L) {
   vm->is_pushing = true;
   int count = clua_push_all(L, &vm->pushed);
   vm->is_pushing = false;
+  clua_trim(&vm->pushed);
   return count;
 }
 
@@ -41,7 +42,10 @@ int clua_answer_native(lua_State *L, int status, lua_KContext context) {
 __attribute__((noinline)) static int settle(lua_State *L, int32_t verdict) {
   clua_vm *vm = vm_of(L);
   switch (verdict) {
-  case CLUA_RETURN_BYTES: lua_pushlstring(L, (const char *)vm->bytes.bytes, vm->bytes.count); return 1;
+  case CLUA_RETURN_BYTES:
+    lua_pushlstring(L, (const char *)vm->bytes.bytes, vm->bytes.count);
+    clua_trim(&vm->bytes);
+    return 1;
   case CLUA_RETURN: return push_outgoing(L);
   case CLUA_RAISE: push_outgoing(L); return lua_error(L);
   case CLUA_PARK:
@@ -118,6 +122,8 @@ void clua_put_outgoing(lua_State *L, clua_pack pack) {
 void clua_return_bytes(lua_State *L, const void *bytes, size_t count) {
   clua_pack_text(&vm_of(L)->bytes, bytes, count);
 }
+
+size_t clua_buffered(const clua_vm *vm) { return vm->bytes.capacity + vm->outgoing.capacity + vm->pushed.capacity; }
 
 bool clua_can_park(lua_State *L) {
   clua_vm *vm = vm_of(L);

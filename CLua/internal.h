@@ -94,6 +94,11 @@ static inline void clua_forget_pcalls(lua_State *L) { *clua_extra(L) &= ~(uintpt
 int clua_push_all(lua_State *L, const clua_pack *pack);
 void clua_pack_text(clua_pack *pack, const char *text, size_t count);
 void clua_pack_append(clua_pack *pack, const char *text, size_t count);
+// What is read out already: a large one is given back, which script_memory does not count.
+static inline void clua_trim(clua_pack *pack) {
+  enum { KEPT = 64 << 10 };
+  if (__builtin_expect(pack->capacity > KEPT, 0)) clua_pack_free(pack);
+}
 
 // call.c: runs body(L, argument) with everything it raises caught; false puts the failure into vm->failure
 bool clua_protected(clua_vm *vm, lua_CFunction body, void *argument);

@@ -36,7 +36,10 @@ void clua_leave(clua_vm *vm, const clua_frame *frame) {
   // A signal in between finds an even epoch and does nothing; one before it has set `kill` already.
   atomic_signal_fence(memory_order_seq_cst);
   clua_swap_current_vm(frame->previous);
-  vm->is_pushing = false;
+  if (__builtin_expect(vm->is_pushing, 0)) {
+    vm->is_pushing = false;
+    clua_trim(&vm->pushed);
+  }
   vm->failing = 0;
   // A native showed it: its bytes are the run's, at most.
   if (__builtin_expect(vm->is_view_of_run, 0)) {

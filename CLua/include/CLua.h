@@ -82,6 +82,8 @@ void clua_set_limits(clua_vm *vm, clua_limits limits);
 void clua_close(clua_vm *vm);
 size_t clua_memory_used(const clua_vm *vm);
 size_t clua_memory_peak(const clua_vm *vm);
+// What the VM keeps beside that, for what natives answer.
+size_t clua_buffered(const clua_vm *vm);
 // What the process has taken for the small blocks of all its VMs, so far.
 size_t clua_small_blocks_reserved(void);
 bool clua_is_running(const clua_vm *vm);

@@ -59,6 +59,8 @@ public final class LuaVM {
   /// Bytes in use now, and at most so far.
   public var memoryUsed: Int { clua_memory_used(raw) }
   public var memoryPeak: Int { clua_memory_peak(raw) }
+  /// What it keeps beside that for what natives answer.
+  package var buffered: Int { clua_buffered(raw) }
   /// What the process has taken for the small blocks of all its VMs so far; it keeps them for later ones.
   package static var smallBlocksReserved: Int { clua_small_blocks_reserved() }
   /// Whether Lua code is on the stack.
