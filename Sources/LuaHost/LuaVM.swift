@@ -1,4 +1,5 @@
 internal import CLua
+import Dispatch
 
 /// What a VM may use.
 public struct LuaLimits: Sendable {
@@ -34,6 +35,7 @@ public typealias LuaMessageSource =
 /// A Lua state. Belongs to one thread at a time; nothing it does raises over a Swift frame.
 public final class LuaVM {
   let raw: OpaquePointer
+  private let libraries: LuaLibraries
 
   /// - Throws: kind `memory` when the limit is too small for the libraries.
   public init(limits: LuaLimits, libraries: LuaLibraries, context: UnsafeMutableRawPointer?) throws(LuaError) {
@@ -42,6 +44,7 @@ public final class LuaVM {
     }
     self.raw = raw
     self.limits = limits
+    self.libraries = libraries
   }
 
   /// What the VM may use, from the moment it is set: a memory limit under what is in use ends the next run that needs more.
@@ -51,8 +54,15 @@ public final class LuaVM {
 
   deinit {
     precondition(!clua_is_running(raw), "a LuaVM was released while Lua code was running in it")
-    clua_close(raw)
+    // Finalizers, which only trusted code has, are to run where the others did.
+    guard memoryUsed > Self.quicklyFreed, libraries == .sandboxed else { return clua_close(raw) }
+    nonisolated(unsafe) let raw = raw
+    Self.freeing.async { clua_close(raw) }
   }
+
+  /// Lua frees block by block: 2 MiB in a millisecond or several, 64 MiB in 150 ms, for which no loop is to stand still.
+  private static let quicklyFreed = 2 << 20
+  private static let freeing = DispatchQueue(label: "moonpeer.lua")
 
   public static var version: String { String(cString: clua_version()) }
 
