@@ -55,6 +55,7 @@ extension Connection {
   /// As ``send(_:)`` without regard to the high-water mark; never says `wait`.
   public func trySend(_ message: UnsafeRawBufferPointer) -> SendOutcome {
     guard canSend else { return .closed }
+    guard !node.refusesSending else { return Self.tooEarly }
     guard queued < node.configuration.outboundHighWater * Self.hardCapFactor else { return .full }
     return append(message)
   }
@@ -69,8 +70,11 @@ extension Connection {
 
   private var canSend: Bool { isStreamAlive && phase != .gone }
 
+  private static let tooEarly = SendOutcome.refused("nothing can be sent before the new code is in place")
+
   private func roomForSender() -> SendOutcome? {
     guard canSend else { return .closed }
+    guard !node.refusesSending else { return Self.tooEarly }
     // Those that wait go first. Whose turn it is has it for one message: the next one goes behind the others.
     if !writers.isEmpty && !hasTurn { return .wait }
     hasTurn = false

@@ -13,6 +13,16 @@ extension LocalNode {
     (Array(settingUp.values) + Array(live.values)).filter { $0.phase != .gone }.sorted { $0.id < $1.id }
   }
 
+  /// While `body` runs, which cannot wait, every send is refused: it may be for nothing yet, and cannot be taken back.
+  package func withoutSending<Result, Failure>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+    refusesSending = true
+    defer { refusesSending = false }
+    // No short way past the look at it.
+    for connection in settingUp.values { connection.plainRoom = 0 }
+    for connection in live.values { connection.plainRoom = 0 }
+    return try body()
+  }
+
   /// From now on the node runs under `wish`, but for the keys that need a restart: those stay as they are.
   package func reconfigure(_ wish: NodeConfiguration) {
     let old = configuration

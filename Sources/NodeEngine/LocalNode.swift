@@ -35,6 +35,8 @@ public final class LocalNode {
   public private(set) lazy var metrics = MetricRegistry()
   /// Nil until somebody asks for a ``snapshot()``: measuring costs a look at the clock.
   @exclusivity(unchecked) var hookTimes: HookTimes?
+  /// What would be sent may be for nothing yet: see ``withoutSending(_:)``.
+  @exclusivity(unchecked) package internal(set) var refusesSending = false
   var established: [ConnectionSide: UInt64] = [:]
   var disconnects: [DisconnectReason.Kind: UInt64] = [:]
 

@@ -114,6 +114,7 @@ extension HostConn {
   }
 
   private static func refused(_ call: LuaCall, _ name: String, _ why: String) -> Int32 {
-    call.blame("too_large", "conn:\(name): \(why)")
+    if ScriptRuntime.of(call).hooks?.node.refusesSending == true { return notYet(call) }
+    return call.blame("too_large", "conn:\(name): \(why)")
   }
 }

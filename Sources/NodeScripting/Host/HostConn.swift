@@ -140,11 +140,12 @@ enum HostConn {
     return call.raise("closed", "the connection is closed")
   }
 
-  /// What a native says in code that is to take the node over and may yet fail.
+  /// What a native says in code that is to take the node over and may yet fail, and in what the old code's state moves with.
   static func notYet(_ call: LuaCall) -> Int32 {
-    call.raise(
+    let place = ScriptRuntime.of(call).hooks?.isStaged == true ? "a task" : "a task that restore starts"
+    return call.raise(
       "usage",
-      "the reload may still fail, so nothing can be sent or read yet: do this in a task (node:spawn), which starts once the "
+      "the reload may still fail, so nothing can be sent or read yet: do this in \(place) (node:spawn), which starts once the "
         + "new code is in place")
   }
 

@@ -146,6 +146,7 @@ enum HostNode {
     guard let bytes = call.bytes(1) else {
       return call.raise("usage", "node:broadcast: the message must be a string of bytes, got \(call.typeName(1))")
     }
+    guard !hooks.node.refusesSending else { return HostConn.notYet(call) }
     let except = call.object(2, ConnectionScript.tag)
     var count: Int64 = 0
     for connection in hooks.node.registered where connection.phaseIsLive && !connection.isStream {

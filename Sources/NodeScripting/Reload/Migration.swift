@@ -32,21 +32,26 @@ struct Migration {
     var migration = Migration(from: from, to: to)
     do throws(ScriptError) {
       try migration.makeHandles(sides, known, step)
-      try step(.save)
-      let moved = try from.reload(extent.rawValue) { $0.list(migration.pairs.map(\.old.handle)) }
-      try step(.restore)
-      _ = try to.reload("restore") { pack in
-        pack.value(moved.first ?? .nil)
-        pack.list(migration.pairs.map(\.new.handle))
-      }
-      for index in migration.pairs.indices {
-        try step(.bind)
-        try migration.bind(index)
-      }
+      // `save` has handles that could send; so has `restore`, where it is for connections that come late.
+      try from.node.withoutSending { () throws(ScriptError) in try migration.move(extent, step) }
       return migration
     } catch {
       migration.discard(but: known)
       throw error
+    }
+  }
+
+  private mutating func move(_ extent: Extent, _ step: (ReloadStep) throws(ScriptError) -> Void) throws(ScriptError) {
+    try step(.save)
+    let moved = try from.reload(extent.rawValue) { $0.list(pairs.map(\.old.handle)) }
+    try step(.restore)
+    _ = try to.reload("restore") { pack in
+      pack.value(moved.first ?? .nil)
+      pack.list(pairs.map(\.new.handle))
+    }
+    for index in pairs.indices {
+      try step(.bind)
+      try bind(index)
     }
   }
 

@@ -13,7 +13,7 @@ import Testing
 /// | loading: syntax, top level, its table, arguments, settings, budgets | here, `points` |
 /// | waiting: a hook, a call or `on_connect` that does not end; the node stops | here, `ReloadWaitingTests` |
 /// | making handles, codecs, timers, the swap | here, `steps` and `points` |
-/// | `save`, `save_connection`: errors, budgets, what cannot move | here, `points`; `ReloadStateTests` |
+/// | `save`, `save_connection`: errors, budgets, sending, what cannot move | here, `points`; `ReloadStateTests` |
 /// | `restore`, `restore_connection`: errors, budgets, sending, what could never move on | here, `points`; `ReloadStateTests` |
 /// | a connection in its handshake, in a session, in `on_disconnect`, a stream | `ReloadStayingTests` |
 /// | another reload | here, `ReloadTests` |
@@ -71,6 +71,12 @@ import Testing
     ("save = function() return { coroutine.create(print) } end,", answering("new"), "what save gave[1] is a coroutine"),
     ("save = function() require('moonpeer.node'):sleep(1) end,", answering("new"), "cannot wait here"),
     ("save = function() return 5 end,", answering("new"), "a table is expected"),
+    ("save = function() require('moonpeer.node'):broadcast('x') end,", answering("new"), "a task that restore starts"),
+    ("save = function() require('moonpeer.node'):connections()[1]:send('x') end,", answering("new"), "nothing can be sent"),
+    ("save_connection = function(conn) conn:send('x') end,", answering("new"), "in save_connection (peer 127.0.0.1:"),
+    ("save_connection = function(conn) conn:try_send('x') end,", answering("new"), "nothing can be sent"),
+    ("save_connection = function(conn) conn:write('x\\n') end,", answering("new"), "nothing can be sent"),
+    ("save_connection = function(conn) conn:request('x') end,", answering("new"), "nothing can be sent"),
     ("save_connection = function() error 'no connection' end,", answering("new"), "in save_connection (peer 127.0.0.1:"),
     (
       "save_connection = function(conn) return { deep = { rawget(conn, 1) } } end,", answering("new"),
