@@ -49,6 +49,18 @@ import Testing
     _ = try await end(program)
   }
 
+  @Test func `when SIGHUP came while the scripts were being loaded`() async throws {
+    // The plan looks at the script too, and logs nothing: this is printed by the load after it.
+    let busy = "print 'loading' local began = os.clock() while os.clock() - began < 0.3 do end "
+    let folder = try Folder(["main.lua": busy + script("one"), "words.lua": "return 'a'"])
+    let program = try Program(["run", "main.lua"], in: folder)
+    _ = try await program.errorLine("loading")
+    program.signal(SIGHUP)
+    _ = try await program.errorLine("reloaded main.lua: 1 of 1 nodes")
+    #expect(program.errors.contains("now one a"), "\(program.errors)")
+    _ = try await end(program)
+  }
+
   @Test func `whenever the script or a module is saved, with --watch`() async throws {
     let folder = try Folder(["main.lua": script("one"), "words.lua": "return 'a'"])
     let program = try await start(["--watch"], in: folder)

@@ -86,6 +86,9 @@ struct RunCommand: AsyncParsableCommand {
   func run() async throws {
     let levels = LogLevels(logging.logLevel)
     let logger = logging.logger(levels)
+    let reloading = Reloading(canary: try CanaryShare.parse(canary), logger: logger)
+    // Before anything that takes time: one that comes while the scripts are loaded is carried out when the nodes run.
+    try Hangups.watch { reloading.ask(.hangup) }
     let limit = try Self.duration(shutdownTimeout, "--shutdown-timeout")
     guard (1...1000).contains(connectAttempts) else {
       throw CommandFailure(.usage, "--connect-attempts: a number from 1 to 1000 is expected, got \(connectAttempts)")
@@ -97,7 +100,6 @@ struct RunCommand: AsyncParsableCommand {
     if let shortage = DescriptorLimit.raise().shortage(of: plan.descriptors) {
       logger.warning("\(shortage), or a smaller --max-connections")
     }
-    let reloading = Reloading(canary: try CanaryShare.parse(canary), logger: logger)
     try observers.openCapture()
     let files = watch ? try FileWatch { reloading.ask(.changed($0)) } : nil
     files?.start()
@@ -124,7 +126,6 @@ struct RunCommand: AsyncParsableCommand {
       Self.leave(after: limit)
       Task { await group.triggerGracefulShutdown() }
     }
-    try Hangups.watch { reloading.ask(.hangup) }
     var server: ConsoleServer?
     do {
       server = try await RunConsole.open(console, nodes: fleet.nodes, levels: levels, logger: logger)
