@@ -199,7 +199,7 @@ extension Generations {
     } catch {
       node.logger.warning(
         "a connection stays with generation \(old.number) until it ends, since it cannot move: \(error)",
-        metadata: ["peer": "\(connection.address)"])
+        metadata: connection.logMetadata)
     }
   }
 }

@@ -81,7 +81,10 @@ import Testing
       try await node.reload(text: text("new"))
       try await peer.send("hello")
       #expect(try await peer.ask("a") == "a old")
-      #expect(nodes.log.lines(with: "a connection stays with generation 1 until it ends").count == 1)
+      let warnings = nodes.log.lines(with: "a connection stays with generation 1 until it ends")
+      #expect(warnings.count == 1)
+      let id = try #require(await node.node.connections().first?.id)
+      #expect(warnings.first?.metadata["conn"] == "\(id)", "\(warnings)")
       #expect(await node.generations().map { [$0.number, $0.connections] } == [[1, 1], [2, 0]])
       peer.client.close()
       try await eventually("the old code is gone") { await node.generations().map(\.number) == [2] }
