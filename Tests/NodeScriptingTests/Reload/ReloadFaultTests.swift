@@ -32,6 +32,7 @@ import Testing
       let node = try await nodes.start(answering("old", hooks))
       let peers = [try await LinePeer(node), try await LinePeer(node)]
       for peer in peers { try await peer.sendNumbers(20) }
+      try await eventually("they are there") { await node.node.counts.connected == 2 }
       let bound = node.generations
       await onLoop(of: node) {
         bound.value.onStep = { met throws(ScriptError) in
