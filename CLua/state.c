@@ -31,9 +31,9 @@ static int open_vm(lua_State *L) {
 
 clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
   clua_open_blocks();
-  clua_vm *vm = aligned_alloc(CLUA_VM_ALIGNMENT, sizeof *vm);
-  if (!vm) abort();
-  memset(vm, 0, sizeof *vm);
+  void *place;
+  if (posix_memalign(&place, CLUA_VM_ALIGNMENT, sizeof(clua_vm)) != 0) abort();
+  clua_vm *vm = memset(place, 0, sizeof *vm);
   vm->context = context;
   vm->limit = limits.memory;
   vm->time_limit = limits.time;
