@@ -26,7 +26,7 @@ typedef struct block {
 
 typedef struct {
   block *free[CLASSES];
-  size_t bytes[CLASSES];
+  size_t bytes[CLASSES];    // of the free ones; a list that another thread has left may be shorter or longer
   char *at, *end;           // what is left of the slab it cuts new ones from
   bool is_known;
 } stock;
@@ -83,6 +83,7 @@ void clua_open_blocks(void) { pthread_once(&once, reserve); }
 // Another thread's list, or a piece of a slab; NULL where the range is used up.
 __attribute__((noinline)) static void *take_anew(size_t class) {
   size_t size = class * STEP;
+  mine.bytes[class] = 0;
   if (atomic_load_explicit(&shared[class], memory_order_relaxed)) {
     pthread_mutex_lock(&lock);
     block *list = atomic_load_explicit(&shared[class], memory_order_relaxed);
@@ -90,7 +91,8 @@ __attribute__((noinline)) static void *take_anew(size_t class) {
     pthread_mutex_unlock(&lock);
     if (list) {
       mine.free[class] = list->next;
-      for (block *at = list->next; at; at = at->next) mine.bytes[class] += size;
+      // As long as most shared ones: to walk along it would fetch every block of it, long before it is used.
+      mine.bytes[class] = KEPT;
       return list;
     }
   }
@@ -114,7 +116,7 @@ static void *take(size_t size) {
   block *first = mine.free[class];
   if (__builtin_expect(first == NULL, 0)) return take_anew(class);
   mine.free[class] = first->next;
-  mine.bytes[class] -= class * STEP;
+  if (__builtin_expect(mine.bytes[class] >= class * STEP, 1)) mine.bytes[class] -= class * STEP;
   return first;
 }
 
