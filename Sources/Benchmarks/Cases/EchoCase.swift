@@ -91,10 +91,10 @@ enum EchoCase {
     let words: [LuaValue] = [LuaValue("\(await server.node.address!)"), .integer(Int64(parameters.size))]
     let clients = try await begin(client, parameters, nodes, words)
     let first = try await sum(clients, "turns")
-    let start = Machine.seconds
+    let (start, startCPU) = (Machine.seconds, Machine.cpuSeconds)
     try await Task.sleep(for: .seconds(parameters.seconds))
     let last = try await sum(clients, "stop")
-    let elapsed = Machine.seconds - start
+    let (elapsed, cpu) = (Machine.seconds - start, Machine.cpuSeconds - startCPU)
     let turns = last - first
 
     let timed = try await begin(timing, parameters, nodes, words)
@@ -106,7 +106,10 @@ enum EchoCase {
       }
     }
     return Measurement(
-      value: Double(turns) / elapsed, more: ["p50_us": percentile(histogram, 0.5), "p99_us": percentile(histogram, 0.99)],
+      value: Double(turns) / elapsed,
+      more: [
+        "cpu_us": cpu / Double(turns) * 1e6, "p50_us": percentile(histogram, 0.5), "p99_us": percentile(histogram, 0.99),
+      ],
       checked: Int(turns))
   }
 
@@ -152,13 +155,14 @@ enum EchoCase {
       clients.append(client)
     }
     let first = pinger.turns.load(ordering: .relaxed)
-    let start = Machine.seconds
+    let (start, startCPU) = (Machine.seconds, Machine.cpuSeconds)
     try await Task.sleep(for: .seconds(parameters.seconds))
     let turns = pinger.turns.load(ordering: .relaxed) - first
-    let elapsed = Machine.seconds - start
+    let (elapsed, cpu) = (Machine.seconds - start, Machine.cpuSeconds - startCPU)
     pinger.isOver.store(true, ordering: .relaxed)
     for client in clients { await client.shutDown() }
-    return Measurement(value: Double(turns) / elapsed, checked: turns)
+    return Measurement(
+      value: Double(turns) / elapsed, more: ["cpu_us": cpu / Double(turns) * 1e6], checked: turns)
   }
 }
 

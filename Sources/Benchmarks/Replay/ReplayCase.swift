@@ -17,6 +17,11 @@ enum ReplayCase: String, CaseIterable {
   case custom
   /// 64 bytes there and back, one in flight, hooks in Lua: what a read, a run and a write cost that carry one message.
   case echo
+  /// The same from 64 nodes to one, one in flight for each: as `echo`, in the memory of 65 VMs. For callgrind's `--cache-sim`.
+  case echoes
+
+  /// What `make instructions` counts.
+  static let guarded: [ReplayCase] = [.lua, .swift, .custom, .echo]
 
   func run(_ messages: Int) throws {
     let loop = ReplayLoop()
@@ -29,7 +34,8 @@ enum ReplayCase: String, CaseIterable {
       case .lua: try await stream(messages, "length_prefixed", nodes, loop)
       case .custom: try await stream(messages, "custom", nodes, loop)
       case .swift: try await volley(messages, nodes, loop)
-      case .echo: try await echo(messages, nodes, loop)
+      case .echo: try await echo(messages, clients: 1, nodes, loop)
+      case .echoes: try await echo(messages, clients: 64, nodes, loop)
       }
     }
     guard arrived == Int64(messages) else {
@@ -56,14 +62,23 @@ enum ReplayCase: String, CaseIterable {
     return Int64(counter.count.load(ordering: .relaxed))
   }
 
-  private func echo(_ messages: Int, _ nodes: Nodes, _ loop: ReplayLoop) async throws -> Int64? {
+  private func echo(_ messages: Int, clients count: Int, _ nodes: Nodes, _ loop: ReplayLoop) async throws -> Int64? {
     let server = try await nodes.lua(EchoCase.server)
-    let client = try await nodes.lua(EchoCase.client, listens: false)
-    _ = try await client.call("begin", [LuaValue("\(await server.node.address!)"), 64, .integer(Int64(messages))])
+    var clients: [ScriptedNode] = []
+    for _ in 0..<count { clients.append(try await nodes.lua(EchoCase.client, listens: false)) }
+    let address = LuaValue("\(await server.node.address!)")
+    for index in 0..<count {
+      let share = messages / count + (index < messages % count ? 1 : 0)
+      _ = try await clients[index].call("begin", [address, 64, .integer(Int64(share))])
+    }
     await loop.quiet()
-    let result = try await client.call("turns")
-    guard result[1].int == 0 else { throw BenchError("a reply was not what was sent") }
-    return result[0].int
+    var turns: Int64 = 0
+    for client in clients {
+      let result = try await client.call("turns")
+      guard result[1].int == 0 else { throw BenchError("a reply was not what was sent") }
+      turns += result[0].int ?? 0
+    }
+    return turns
   }
 }
 
