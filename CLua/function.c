@@ -166,6 +166,8 @@ static clua_object_box *box_at(lua_State *L, int index, uint32_t tag) {
 }
 
 void *clua_object(lua_State *L, int index, uint32_t tag) {
+  clua_vm *vm = vm_of(L);
+  if (vm->handle && vm->handle_tag == tag && lua_topointer(L, index) == vm->handle) return vm->handle_pointer;
   clua_object_box *box;
   if (lua_type(L, index) == LUA_TTABLE) {
     lua_rawgeti(L, index, 1);

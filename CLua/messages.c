@@ -3,7 +3,7 @@
 // The message path: a hook's calls for all messages of one read, in one resume of one coroutine.
 
 // What both ways to cut have in common; copied to the coroutine's C stack, for the caller's is gone once a hook has waited.
-typedef struct { clua_ref function, first, second; clua_next next; void *context; } messages_request;
+typedef struct { clua_receiver receiver; clua_next next; void *context; } messages_request;
 typedef struct { messages_request messages; clua_decoder decoder; } decoding_request;
 
 // One message is over and well: the next has a budget of its own. False where a budget ran out as this one ended, which
@@ -37,15 +37,18 @@ static int end_messages(lua_State *L, int status, lua_KContext context) {
   return status == LUA_OK || status == LUA_YIELD ? 0 : 1;
 }
 
-enum { HANDLER = 1, FUNCTION, FIRST, SECOND, DECODE, VIEW, REFUSE };
+enum { HANDLER = 1, REQUEST, FUNCTION, FIRST, SECOND, DECODE, VIEW, REFUSE };
 
-static void push_request(lua_State *L, const messages_request *request) {
-  lua_pushcfunction(L, clua_note_raise);
-  lua_replace(L, HANDLER);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request->function);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request->first);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, request->second);
+static void push_receiver(lua_State *L, clua_vm *vm, const clua_receiver *receiver) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, receiver->function);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, receiver->first);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, receiver->second);
+  vm->handle = receiver->pointer ? lua_topointer(L, SECOND) : NULL;
+  vm->handle_tag = receiver->tag;
+  vm->handle_pointer = receiver->pointer;
 }
+
+void clua_forget_handle(clua_vm *vm) { vm->handle = NULL; }
 
 static void push_call(lua_State *L) {
   lua_pushvalue(L, FUNCTION);
@@ -54,10 +57,10 @@ static void push_call(lua_State *L) {
 }
 
 static int messages_body(lua_State *L) {
-  messages_request request = *(messages_request *)lua_touserdata(L, 1);
+  messages_request request = *(messages_request *)lua_touserdata(L, REQUEST);
   clua_vm *vm = vm_of(L);
   lua_KContext thread = (lua_KContext)vm->current;
-  push_request(L, &request);
+  push_receiver(L, vm, &request.receiver);
   const void *bytes;
   size_t count;
   while (request.next(request.context, &bytes, &count)) {
@@ -95,11 +98,11 @@ static int refuse(lua_State *L, size_t available, bool is_ok, lua_KContext threa
 }
 
 static int decoding_body(lua_State *L) {
-  decoding_request request = *(decoding_request *)lua_touserdata(L, 1);
+  decoding_request request = *(decoding_request *)lua_touserdata(L, REQUEST);
   clua_vm *vm = vm_of(L);
   lua_KContext thread = (lua_KContext)vm->current;
   void *context = request.messages.context;
-  push_request(L, &request.messages);
+  push_receiver(L, vm, &request.messages.receiver);
   lua_rawgeti(L, LUA_REGISTRYINDEX, request.decoder.decode);
   lua_rawgeti(L, LUA_REGISTRYINDEX, vm->view.ref);
   // All of them now: a decoder that ends its connection has the references let go of.
@@ -141,20 +144,21 @@ static enum clua_status start(clua_thread *thread, lua_CFunction body, void *req
   }
   lua_settop(thread->L, 0);
   lua_pushcfunction(thread->L, body);
+  lua_pushcfunction(thread->L, clua_note_raise);
   lua_pushlightuserdata(thread->L, request);
-  return clua_run(thread, 1);
+  enum clua_status status = clua_run(thread, 2);
+  clua_forget_handle(thread->vm);
+  return status;
 }
 
-enum clua_status clua_deliver(
-  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next next, void *context) {
-  messages_request request = { function, first, second, next, context };
+enum clua_status clua_deliver(clua_thread *thread, clua_receiver receiver, clua_next next, void *context) {
+  messages_request request = { receiver, next, context };
   return start(thread, messages_body, &request);
 }
 
 enum clua_status clua_deliver_decoded(
-  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next look, clua_decoder decoder,
-  void *context) {
+  clua_thread *thread, clua_receiver receiver, clua_next look, clua_decoder decoder, void *context) {
   if (!clua_view(thread->vm)) return CLUA_FAILED;
-  decoding_request request = { { function, first, second, look, context }, decoder };
+  decoding_request request = { { receiver, look, context }, decoder };
   return start(thread, decoding_body, &request);
 }

@@ -162,8 +162,12 @@ enum clua_status clua_start(clua_thread *thread, clua_ref function, const clua_p
 // Calls function(first, second, message) for each message `next` gives, as one resume of the coroutine but a run each for
 // the budget. A call that waits ends the series: the messages after it are not asked for.
 typedef bool (*clua_next)(void *context, const void **bytes, size_t *count);
-enum clua_status clua_deliver(
-  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next next, void *context);
+// What is called with each message. `second` carries an object of that tag, which points to `pointer` until
+// clua_forget_handle: natives find it without a look into the table.
+typedef struct clua_receiver { clua_ref function, first, second; uint32_t tag; void *pointer; } clua_receiver;
+enum clua_status clua_deliver(clua_thread *thread, clua_receiver receiver, clua_next next, void *context);
+// An object's pointer has changed.
+void clua_forget_handle(clua_vm *vm);
 // The same with a decoder written in Lua, decode(view) → nil | nil, need | message, taken: `next` gives all that has
 // arrived, `take` removes so many bytes and says whether the message may reach the hook, `expect` hears how many are
 // needed in all. What a decoder must not return, or raises, goes to refuse(second, available, ok, message, taken), which raises.
@@ -174,8 +178,7 @@ typedef struct clua_decoder {
   void (*expect)(void *context, size_t total);
 } clua_decoder;
 enum clua_status clua_deliver_decoded(
-  clua_thread *thread, clua_ref function, clua_ref first, clua_ref second, clua_next look, clua_decoder decoder,
-  void *context);
+  clua_thread *thread, clua_receiver receiver, clua_next look, clua_decoder decoder, void *context);
 enum clua_status clua_resume(clua_thread *thread, const clua_pack *values);
 enum clua_status clua_resume_raising(clua_thread *thread, const clua_pack *error);
 // Ends what the thread was doing (pending <close> handlers run) and makes it ready for another run.

@@ -199,24 +199,22 @@ public final class LuaVM {
     withPack(arguments) { Self.status(clua_start(thread.raw, function.slot, $0)) }
   }
 
-  /// `function(first, second, message)` for each message that `next` gives: the message path, with no allocation but the
-  /// Lua strings. Each call has a budget of its own; one that waits or fails ends the series.
+  /// `receiver`'s call for each message that `next` gives: the message path, with no allocation but the Lua strings. Each
+  /// call has a budget of its own; one that waits or fails ends the series.
   @inline(__always)
   public func deliver(
-    _ thread: LuaThread, _ function: LuaRef, _ first: LuaRef, _ second: LuaRef, from next: @escaping LuaMessageSource,
-    _ context: UnsafeMutableRawPointer
+    to receiver: LuaReceiver, in thread: LuaThread, from next: @escaping LuaMessageSource, _ context: UnsafeMutableRawPointer
   ) -> LuaRunStatus {
-    Self.status(clua_deliver(thread.raw, function.slot, first.slot, second.slot, next, context))
+    Self.status(clua_deliver(thread.raw, receiver.raw, next, context))
   }
 
   /// The same with a decoder written in Lua: `look` gives all that has arrived.
   @inline(__always)
   public func deliver(
-    _ thread: LuaThread, _ function: LuaRef, _ first: LuaRef, _ second: LuaRef, from look: @escaping LuaMessageSource,
-    through decoder: LuaDecoder, _ context: UnsafeMutableRawPointer
+    to receiver: LuaReceiver, in thread: LuaThread, from look: @escaping LuaMessageSource, through decoder: LuaDecoder,
+    _ context: UnsafeMutableRawPointer
   ) -> LuaRunStatus {
-    Self.status(
-      clua_deliver_decoded(thread.raw, function.slot, first.slot, second.slot, look, decoder.raw, context))
+    Self.status(clua_deliver_decoded(thread.raw, receiver.raw, look, decoder.raw, context))
   }
 
   /// The call that parked the thread returns these values.
@@ -278,5 +276,8 @@ public struct LuaObject {
   }
 
   /// nil makes natives answer as for an object that is over. Valid while ``ref`` is held.
-  public func setPointer(_ pointer: UnsafeMutableRawPointer?) { box.pointee.pointer = pointer }
+  public func setPointer(_ pointer: UnsafeMutableRawPointer?) {
+    box.pointee.pointer = pointer
+    clua_forget_handle(vm.raw)
+  }
 }

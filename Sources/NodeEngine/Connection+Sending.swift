@@ -38,17 +38,19 @@ extension Connection {
 
   @inline(never)
   package func sendChecked(_ message: UnsafeRawBufferPointer) -> SendOutcome {
-    if let outcome = roomForSender() { return outcome }
-    let outcome = append(message)
     notePlainRoom()
-    return outcome
+    if sendPlain(message) { return .queued }
+    return roomForSender() ?? append(message)
   }
 
   /// How much may be queued without another look, once a flush is under way to come: until the marks, the tick's share, a
   /// flush, another sender that waits, or the end.
   private func notePlainRoom() {
-    guard isFlushScheduled, writers.isEmpty, canSend, let max = framing?.plainMax else { return }
-    plainMax = max
+    guard isFlushScheduled, writers.isEmpty, canSend else { return }
+    if tick != node.tick {
+      tick = node.tick
+      sentInTick = 0
+    }
     plainRoom = min(node.configuration.outboundHighWater - queued, Self.tickShare - sentInTick)
   }
 

@@ -48,7 +48,7 @@ public final class Connection {
   /// What has been received and not yet handled.
   public let inbound = Inbound()
   /// What the hooks keep with it.
-  @exclusivity(unchecked) public var owner: AnyObject?
+  @exclusivity(unchecked) public var owner: AnyObject? 
   /// Who the peer is, as the handshake found out.
   @exclusivity(unchecked) public var peer: String?
 
@@ -79,7 +79,10 @@ public final class Connection {
   @exclusivity(unchecked) var queuedTotal: UInt64 = 0
   /// See ``sendPlain(_:)``.
   @exclusivity(unchecked) var plainRoom = 0
-  @exclusivity(unchecked) var plainMax = 0
+  /// The `max` of the commonest framing, or -1: see ``Framing/plainMax``.
+  @exclusivity(unchecked) var plainMax = -1
+  /// The framing's share of ``readLimit``. Kept, for the framing itself is large to look at.
+  @exclusivity(unchecked) private var framedReadLimit = 1 << 20 + Connection.oneRead
   /// The large buffer goes when nothing was queued between two looks.
   @exclusivity(unchecked) var isTrimScheduled = false
   @exclusivity(unchecked) var queuedAtTrim: UInt64 = 0
@@ -132,6 +135,8 @@ public final class Connection {
     set {
       if let problem = newValue?.problem { preconditionFailure(problem) }
       inbound.framing = newValue
+      plainMax = newValue?.plainMax ?? -1
+      framedReadLimit = (newValue?.max ?? 1 << 20) + Self.oneRead
       relayed?.cut(by: newValue, unused: inbound.count)
       plainRoom = 0
     }
@@ -167,7 +172,7 @@ public final class Connection {
 
   /// How many received bytes may wait to be handled: `max_read_buffer`, or the framing's `max` and one read.
   public var readLimit: Int {
-    node.configuration.maxReadBuffer ?? (framing?.max ?? 1 << 20) + Self.oneRead
+    node.configuration.maxReadBuffer ?? framedReadLimit
   }
   static let oneRead = 256 << 10
 

@@ -78,7 +78,7 @@ import Testing
       let stream = Stream(input)
       let thread = vm.makeThread()!
       let status = vm.deliver(
-        thread, process, nothing, nothing,
+        to: LuaReceiver(process, nothing, nothing), in: thread,
         from: { context, bytes, count in
           let stream = Self.stream(context)
           stream.looks += 1

@@ -117,8 +117,58 @@ struct RunTests {
     let function = try machine.vm.callNowRef(machine.vm.load("return \(hook)", chunkName: "@f.lua"))
     let text = try machine.vm.callNowRef(machine.vm.load("return 'x'", chunkName: "@x.lua"))
     var source = Source(left: count)
-    let status = withUnsafeMutablePointer(to: &source) { machine.vm.deliver(thread, function, text, text, from: Source.next, $0) }
+    let status = withUnsafeMutablePointer(to: &source) {
+      machine.vm.deliver(to: LuaReceiver(function, text, text), in: thread, from: Source.next, $0)
+    }
     return (status, source.left)
+  }
+
+  /// Natives that ask what the object at 1 points to, and that take it away.
+  private static let found: LuaNative = { state in
+    let call = LuaCall(state)
+    let value = call.object(1, 7)?.load(as: Int64.self) ?? 0
+    return call.returns { $0.integer(value) }
+  }
+  private static let taken: LuaNative = { state in
+    let call = LuaCall(state)
+    held?.setPointer(nil)
+    return call.none()
+  }
+  /// Of the one test that uses it.
+  nonisolated(unsafe) private static var held: LuaObject?
+
+  @Test func `Natives find the receiver's object, another's all the same, and neither once it was taken away`() throws {
+    let machine = try Machine(natives: Machine.natives + [("found", Self.found), ("taken", Self.taken)])
+    let vm = machine.vm
+    let thread = try #require(vm.makeThread())
+    let values = UnsafeMutablePointer<Int64>.allocate(capacity: 2)
+    defer { values.deallocate() }
+    values.initialize(to: 11)
+    (values + 1).initialize(to: 22)
+    let own = UnsafeMutableRawPointer(values)
+    let (object, other) = (try vm.makeObject(tag: 7), try vm.makeObject(tag: 7))
+    Self.held = object
+    defer { Self.held = nil }
+    let wrap = try vm.load("return { (...) }", chunkName: "@w.lua")
+    let handle = try vm.callNowRef(wrap) { $0.ref(object.ref) }
+    let second = try vm.callNowRef(wrap) { $0.ref(other.ref) }
+    let hook = try vm.callNowRef(
+      vm.load(
+        "return function(a, b) seen = { found(b), found(a), found({}), found('x') } taken() seen[5], seen[6] = found(b), found(a) end",
+        chunkName: "@f.lua"))
+    object.setPointer(own)
+    other.setPointer(values + 1)
+    var source = Source(left: 1)
+    let receiver = LuaReceiver(hook, second, handle, tag: 7, pointer: own)
+    let status = withUnsafeMutablePointer(to: &source) { vm.deliver(to: receiver, in: thread, from: Source.next, $0) }
+    #expect(status == .finished)
+    #expect(try machine.run("return table.unpack(seen)") == [11, 22, 0, 0, 0, 22])
+    // Outside of a delivery the object itself is asked.
+    object.setPointer(own)
+    let later = try machine.run("return found(...)") { $0.ref(handle) }
+    #expect(later == [11])
+    object.setPointer(nil)
+    other.setPointer(nil)
   }
 
   @Test func `Messages are delivered as strings, in order, one call each`() throws {

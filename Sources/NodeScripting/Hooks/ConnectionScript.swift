@@ -169,7 +169,7 @@ package final class ConnectionScript {
     release()
     connection.owner = nil
     hooks.connectionCount -= 1
-    hooks.onForgotten?()
+    if hooks.isReplaced { hooks.generations?.retireIfDone(hooks) }
   }
 
   /// A side that will never have the connection, or not again, while its VM lives on.

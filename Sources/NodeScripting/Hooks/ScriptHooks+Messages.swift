@@ -23,12 +23,13 @@ extension ScriptHooks {
     var series = MessageSeries(side)
     var status: LuaRunStatus
     repeat {
+      let pointer = side.isAttached ? Unmanaged.passUnretained(side).toOpaque() : nil
+      let receiver = LuaReceiver(function, nodeHandle, side.handle, tag: ConnectionScript.tag, pointer: pointer)
       status = withUnsafeMutablePointer(to: &series) { series in
         if let decoder {
-          runtime.vm.deliver(
-            task.thread, function, nodeHandle, side.handle, from: MessageSeries.look, through: decoder, series)
+          runtime.vm.deliver(to: receiver, in: task.thread, from: MessageSeries.look, through: decoder, series)
         } else {
-          runtime.vm.deliver(task.thread, function, nodeHandle, side.handle, from: MessageSeries.next, series)
+          runtime.vm.deliver(to: receiver, in: task.thread, from: MessageSeries.next, series)
         }
       }
     } while status == .finished && !series.isOver

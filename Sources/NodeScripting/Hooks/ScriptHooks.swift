@@ -25,8 +25,8 @@ package final class ScriptHooks {
   @exclusivity(unchecked) var connectionCount = 0
   /// The codec of all connections, once the first connection has it; nil where each chooses its own.
   @exclusivity(unchecked) var sharedBinding: CodecBinding?
-  /// Called when one of them is forgotten.
-  @exclusivity(unchecked) var onForgotten: (() -> Void)?
+  /// Where it is one of several. They take this away when they go: a weak reference would make each count of theirs dearer.
+  @exclusivity(unchecked) unowned(unsafe) var generations: Generations?
   @exclusivity(unchecked) private var shutdownRun: ScriptTask?
   @exclusivity(unchecked) private var isStopped = false
 
@@ -45,7 +45,7 @@ package final class ScriptHooks {
     // The node's own logger: until now its name was not known.
     runtime.logger = node.logger(ofGeneration: number)
     if let name = script.declaration.name { runtime.logger[metadataKey: "script"] = "\(name)" }
-    runtime.onUnhandledError = { [weak self] in self?.report($0) }
+    runtime.onUnhandledError = { [unowned runtime] in runtime.hooks?.report($0) }
   }
 
   var glue: Glue { script.glue }

@@ -45,6 +45,10 @@ package final class Generations: NodeHooks {
     watchEnds(of: first)
   }
 
+  deinit {
+    for hooks in all { hooks.generations = nil }
+  }
+
   var scheduler: any Scheduler { node.scheduler }
 
   /// All there are, the current one last.
@@ -55,10 +59,7 @@ package final class Generations: NodeHooks {
   func updateWatching() { isWatching = probation != nil || current.isHolding }
 
   private func watchEnds(of hooks: ScriptHooks) {
-    hooks.onForgotten = { [weak self, weak hooks] in
-      guard let self, let hooks, hooks.isReplaced else { return }
-      retireIfDone(hooks)
-    }
+    hooks.generations = self
   }
 
   /// The swap: from here on `next` is in force.
@@ -89,6 +90,7 @@ package final class Generations: NodeHooks {
       return
     }
     replaced.removeAll { $0 === hooks }
+    hooks.generations = nil
     // Its own code may be on the stack.
     scheduler.defer { hooks.stopped() }
   }
@@ -156,7 +158,10 @@ package final class Generations: NodeHooks {
 
   package func stopped() {
     endChanges()
-    for hooks in all { hooks.stopped() }
+    for hooks in all {
+      hooks.generations = nil
+      hooks.stopped()
+    }
     replaced = []
     onStopped?()
     onStopped = nil

@@ -89,7 +89,6 @@ package final class ScriptTask {
   /// Back to what a fresh task is, keeping the coroutine.
   func reset() {
     id = 0
-    purpose = .task
     connection = nil
     origin = nil
     hasForeignOrigin = false
