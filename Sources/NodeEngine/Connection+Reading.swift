@@ -124,10 +124,19 @@ extension Connection: ByteStreamDelegate {
     let isScheduled = isFlushScheduled
     isFlushScheduled = true
     handle(bytes)
-    isFlushScheduled = isScheduled
     node.tick &+= 1
+    if !isScheduled, outgoing.count > 0, outgoing.count <= Self.smallWrite, inFlight == 0, stream.writesInTurn() { return }
+    isFlushScheduled = isScheduled
     flushNow()
   }
+
+  public func streamMayWrite() {
+    isFlushScheduled = false
+    flushNow()
+  }
+
+  /// A larger one is not kept waiting for others.
+  private static let smallWrite = 4096
 
   private func handle(_ bytes: UnsafeRawBufferPointer) {
     inbound.open(bytes)

@@ -93,6 +93,9 @@ public protocol ByteStream: AnyObject {
   func setReading(_ isOn: Bool)
   /// Copies the bytes and hands them on; `streamWrote` follows, perhaps before this returns. One write at a time.
   func write(_ bytes: UnsafeRawBufferPointer)
+  /// Asked once a read is handled: true where there will be a turn for writing, with ``ByteStreamDelegate/streamMayWrite()``
+  /// soon; false where what is to be written had better leave at once.
+  func writesInTurn() -> Bool
   /// How much of the write under way the kernel has not taken.
   var unwritten: Int { get }
   /// Ends it in order: what was written arrives.
@@ -103,12 +106,18 @@ public protocol ByteStream: AnyObject {
   func setOption(_ name: String, _ value: ConfigurationValue) throws(NodeError)
 }
 
+extension ByteStream {
+  public func writesInTurn() -> Bool { false }
+}
+
 /// Who gets a stream's bytes.
 public protocol ByteStreamDelegate: AnyObject {
   /// The bytes are valid during the call only.
   func streamReceived(_ bytes: UnsafeRawBufferPointer)
   /// The peer will send no more.
   func streamEnded()
+  /// The turn has come that ``ByteStream/writesInTurn()`` promised.
+  func streamMayWrite()
   /// The kernel has taken all of the last write.
   func streamWrote()
   /// The stream is dead; no other call follows.

@@ -26,6 +26,7 @@ public final class EpollLoop: @unchecked Sendable {
   private static let wakeUpData = UInt64.max
 
   @exclusivity(unchecked) private(set) var readBuffer = ReadBuffers.shared.take()
+  let batch = ReadBatch()
   let timers = EpollTimers()
   let name: String
   let lingering: Lingering
@@ -200,14 +201,20 @@ public final class EpollLoop: @unchecked Sendable {
         giveWay()
       }
       runAgain()
+      handleBatch()
       runTimersAndJobs()
     }
     finish()
   }
 
   private func giveWay() {
-    if readSinceJobs >= Self.readBetweenJobs { runTimersAndJobs() }
+    guard readSinceJobs >= Self.readBetweenJobs else { return }
+    handleBatch()
+    runTimersAndJobs()
   }
+
+  /// Handles what was read and waits for more to be handled with it.
+  func handleBatch() { batch.handle(readBuffer) }
 
   private func runTimersAndJobs() {
     readSinceJobs = 0

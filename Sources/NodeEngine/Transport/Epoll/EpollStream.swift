@@ -70,16 +70,29 @@ final class EpollStream: EpollSource, ByteStream {
 
   private func read() {
     for _ in 0..<Self.readsPerTurn {
-      // Looked up each time: whoever gets the bytes may have kept the buffer.
-      let buffer = loop.readBuffer
-      let count = recv(descriptor, buffer, EpollLoop.readSize, 0)
+      // A relay may keep the buffer: it is to have it from the start.
+      if relay != nil { loop.handleBatch() }
+      // Looked up each time, for the same reason.
+      let start = loop.batch.used
+      let buffer = loop.readBuffer + start
+      let room = EpollLoop.readSize - start
+      let count = recv(descriptor, buffer, room, 0)
       if count > 0 {
         loop.noteRead(count)
         // Less than was asked for: that was all, until epoll tells of more.
-        if count < EpollLoop.readSize, !readsToTheEnd { mayRead = false }
-        if !isDiscarding { delegate?.streamReceived(UnsafeRawBufferPointer(start: buffer, count: count)) }
+        if count < room, !readsToTheEnd {
+          mayRead = false
+          if relay == nil, loop.batch.take(count, of: self) {
+            if loop.batch.isFull { loop.handleBatch() }
+            return
+          }
+        }
+        loop.handleBatch()
+        handOut(UnsafeRawBufferPointer(start: buffer, count: count))
         guard isReading, mayRead, !isDead else { return }
       } else if count == 0 {
+        loop.handleBatch()
+        guard !isDead else { return }
         hasEnded = true
         mayRead = false
         return ended()
@@ -95,6 +108,10 @@ final class EpollStream: EpollSource, ByteStream {
       }
     }
     loop.goOn(self)
+  }
+
+  func handOut(_ bytes: UnsafeRawBufferPointer) {
+    if !isDead, !isDiscarding { delegate?.streamReceived(bytes) }
   }
 
   private func ended() {
@@ -118,6 +135,8 @@ final class EpollStream: EpollSource, ByteStream {
   }
 
   // Writing
+
+  func writesInTurn() -> Bool { loop.batch.putInLine(self) }
 
   func write(_ bytes: UnsafeRawBufferPointer) {
     guard !isDead, !isDiscarding else { return }

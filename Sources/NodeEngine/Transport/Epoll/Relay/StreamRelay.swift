@@ -94,6 +94,9 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
     tell { $0.hasEnded = true }
   }
 
+  /// It never asks for one.
+  func streamMayWrite() {}
+
   func streamWrote() {
     guard let buffer = writing else { return }
     writing = nil

@@ -1,0 +1,107 @@
+import NodeCore
+import Synchronization
+import Testing
+
+@testable import NodeEngine
+
+/// What comes from many peers in one tick: a loop may read it all before any of it is handled.
+@Suite(.onEveryBackend) struct TogetherTests {
+  /// A node with so many peers; what they send from within `body` is there before the loop looks.
+  private func withPeers<Logic: Sendable>(
+    _ count: Int, _ logic: Logic, _ body: (TestNode<Logic>, [RawSocket]) async throws -> Void
+  ) async throws {
+    try await withNode(logic) { node in
+      var peers: [RawSocket] = []
+      for index in 0..<count {
+        peers.append(try RawSocket(to: await node.address))
+        // One after the other, so that the node knows them in this order.
+        try await eventually("peer \(index) is there") { await node.connected == index + 1 }
+      }
+      try await body(node, peers)
+    }
+  }
+
+  private func sendAtOnce(_ node: TestNode<some Sendable>, _ peers: [RawSocket], _ message: @Sendable (Int) -> [UInt8]) async {
+    await node.look { _ in
+      for (index, peer) in peers.enumerated() { peer.send(frame(message(index))) }
+    }
+  }
+
+  @Test func `Each of a hundred peers gets its own answers, in order`() async throws {
+    try await withPeers(100, Echo()) { node, peers in
+      for round in UInt8(0)..<5 {
+        await sendAtOnce(node, peers) { [round, UInt8($0)] + [UInt8](repeating: round, count: $0 * 60) }
+      }
+      for (index, peer) in peers.enumerated() {
+        for round in UInt8(0)..<5 {
+          let expected = frame([round, UInt8(index)] + [UInt8](repeating: round, count: index * 60))
+          let answer = try await peer.receive(expected.count)
+          #expect(answer == expected)
+        }
+      }
+      #expect(node.logic.messages.count == 500)
+    }
+  }
+
+  /// Does something to another connection with the first message that comes.
+  final class Meddler: Recorder, @unchecked Sendable {
+    private let meddle: @Sendable (Connection) -> Void
+    private let victim = Mutex<ConnectionID?>(nil)
+
+    init(_ meddle: @escaping @Sendable (Connection) -> Void) {
+      self.meddle = meddle
+      super.init()
+    }
+
+    var meddledWith: ConnectionID? { victim.withLock { $0 } }
+
+    override func process(_ message: UnsafeRawBufferPointer, from connection: Connection) throws {
+      try super.process(message, from: connection)
+      guard meddledWith == nil, let other = connection.node.connections.first(where: { $0 !== connection }) else { return }
+      victim.withLock { $0 = other.id }
+      meddle(other)
+    }
+
+    func messages(of id: ConnectionID) -> Int {
+      events.count { if case .message(id, _) = $0 { true } else { false } }
+    }
+  }
+
+  @Test func `A connection that another one's hook ends gets no message more`() async throws {
+    try await withPeers(4, Meddler { $0.abort(DisconnectReason(.local)) }) { node, peers in
+      await sendAtOnce(node, peers) { [UInt8($0)] }
+      try await eventually("the others' messages, and the end") {
+        node.logic.messages.count == 3 && node.logic.disconnects.count == 1
+      }
+      let victim = try #require(node.logic.meddledWith)
+      #expect(node.logic.messages(of: victim) == 0)
+    }
+  }
+
+  @Test func `A connection that another one's hook pauses gets its message when it goes on`() async throws {
+    try await withPeers(4, Meddler { $0.pauseReading() }) { node, peers in
+      await sendAtOnce(node, peers) { [UInt8($0)] }
+      try await eventually("the others' messages") { node.logic.messages.count == 3 }
+      let victim = try #require(node.logic.meddledWith)
+      #expect(node.logic.messages(of: victim) == 0)
+      await node.look { $0.connection(id: victim)?.resumeReading() }
+      try await eventually("its own") { node.logic.messages(of: victim) == 1 }
+    }
+  }
+
+  @Test func `What several hooks send to one connection arrives whole`() async throws {
+    /// Passes everything on to the connection that came first.
+    final class Funnel: Recorder, @unchecked Sendable {
+      override func process(_ message: UnsafeRawBufferPointer, from connection: Connection) throws {
+        try super.process(message, from: connection)
+        _ = connection.node.connections[0].trySend(message)
+      }
+    }
+    try await withPeers(40, Funnel()) { node, peers in
+      await sendAtOnce(node, peers) { [UInt8($0), 1, 2, 3] }
+      let bytes = try await peers[0].receive(40 * 8)
+      let messages = stride(from: 0, to: bytes.count, by: 8).map { Array(bytes[$0..<($0 + 8)]) }
+      #expect(messages.sorted { $0[4] < $1[4] } == (0..<40).map { frame([UInt8($0), 1, 2, 3]) })
+    }
+  }
+}
