@@ -162,3 +162,31 @@ enum clua_status clua_deliver_decoded(
   decoding_request request = { { receiver, look, context }, decoder };
   return start(thread, decoding_body, &request);
 }
+
+// ---- what a delivery touches
+
+// A state with its first frame; the main one is followed by what all share, the counts and lists of the collector first.
+enum { STATE = 208, SHARED = 256, OBJECT = 64, VM_HOT = 3 * CLUA_LINE };
+
+size_t clua_places(clua_thread *thread, clua_receiver receiver, clua_place_in_memory *places, size_t capacity) {
+  clua_vm *vm = thread->vm;
+  lua_State *L = vm->L;
+  size_t count = 0;
+  clua_place_in_memory fixed[] = {
+    { vm, VM_HOT }, { thread, sizeof *thread }, { thread->L, STATE }, { L, STATE + SHARED },
+    { lua_topointer(L, LUA_REGISTRYINDEX), OBJECT },
+  };
+  for (size_t i = 0; i < sizeof fixed / sizeof *fixed && count < capacity; i++) places[count++] = fixed[i];
+  clua_ref refs[] = { receiver.function, receiver.first, receiver.second };
+  if (!lua_checkstack(L, 2)) return count;
+  for (size_t i = 0; i < 3 && count + 2 <= capacity; i++) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, refs[i]);
+    places[count++] = (clua_place_in_memory){ lua_topointer(L, -1), OBJECT };
+    if (lua_getmetatable(L, -1)) {
+      places[count++] = (clua_place_in_memory){ lua_topointer(L, -1), OBJECT };
+      lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+  }
+  return count;
+}

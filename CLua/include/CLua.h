@@ -166,6 +166,9 @@ typedef bool (*clua_next)(void *context, const void **bytes, size_t *count);
 // clua_forget_handle: natives find it without a look into the table.
 typedef struct clua_receiver { clua_ref function, first, second; uint32_t tag; void *pointer; } clua_receiver;
 enum clua_status clua_deliver(clua_thread *thread, clua_receiver receiver, clua_next next, void *context);
+// Where delivering to it begins in memory, for the processor to fetch: at most `capacity` places; how many there are.
+typedef struct clua_place_in_memory { const void *address; size_t count; } clua_place_in_memory;
+size_t clua_places(clua_thread *thread, clua_receiver receiver, clua_place_in_memory *places, size_t capacity);
 // An object's pointer has changed.
 void clua_forget_handle(clua_vm *vm);
 // The same with a decoder written in Lua, decode(view) → nil | nil, need | message, taken: `next` gives all that has

@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CEpoll.h"
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -52,5 +53,7 @@ int cepoll_waiting(int listener) {
   if (getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length) < 0) return 0;
   return (int)info.tcpi_unacked;
 }
+
+intptr_t cepoll_block_size(const void *block) { return (intptr_t)malloc_usable_size((void *)block); }
 
 void cepoll_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }

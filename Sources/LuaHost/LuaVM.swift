@@ -217,6 +217,16 @@ public final class LuaVM {
     Self.status(clua_deliver_decoded(thread.raw, receiver.raw, look, decoder.raw, context))
   }
 
+  /// The memory that calling `receiver` in `thread` touches first, as addresses and counts of bytes.
+  package func visitPlaces(of receiver: LuaReceiver, in thread: LuaThread, _ visit: (UnsafeRawPointer?, Int) -> Void) {
+    visit(Unmanaged.passUnretained(self).toOpaque(), 32)
+    withUnsafeTemporaryAllocation(of: clua_place_in_memory.self, capacity: 16) { places in
+      for index in 0..<clua_places(thread.raw, receiver.raw, places.baseAddress, places.count) {
+        visit(places[index].address, places[index].count)
+      }
+    }
+  }
+
   /// The call that parked the thread returns these values.
   public func resume(_ thread: LuaThread, _ values: (inout LuaPack) -> Void) -> LuaRunStatus {
     withPack(values) { Self.status(clua_resume(thread.raw, $0)) }

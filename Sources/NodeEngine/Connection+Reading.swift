@@ -145,6 +145,7 @@ extension Connection: ByteStreamDelegate {
     inbound.close()
     guard isOpen else { return }
     noteProgress()
+    if !hasFootprint, inbound.messagesReceived > 0 { noteFootprint() }
     if isHeld, node.configuration.inboundPolicy == .drop {
       let limit = node.configuration.inboundQueue
       let dropped =
@@ -152,6 +153,16 @@ extension Connection: ByteStreamDelegate {
       if dropped > 0 { node.noteDropped(dropped, self) }
     }
     updateReading()
+  }
+
+  private func noteFootprint() {
+    hasFootprint = true
+    var footprint = Footprint()
+    footprint.add(self)
+    footprint.add(inbound)
+    footprint.add(node, lines: 6)
+    node.hooks.addFootprint(of: self, to: &footprint)
+    stream.note(footprint)
   }
 
   public func streamEnded() {

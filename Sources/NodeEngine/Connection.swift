@@ -48,7 +48,7 @@ public final class Connection {
   /// What has been received and not yet handled.
   public let inbound = Inbound()
   /// What the hooks keep with it.
-  @exclusivity(unchecked) public var owner: AnyObject? 
+  @exclusivity(unchecked) public var owner: AnyObject? { didSet { hasFootprint = false } }
   /// Who the peer is, as the handshake found out.
   @exclusivity(unchecked) public var peer: String?
 
@@ -66,6 +66,9 @@ public final class Connection {
   @exclusivity(unchecked) var isPumping = false
   /// Messages are handed to the hooks, and not read by a conversation. Set when the connection comes up.
   @exclusivity(unchecked) package var dispatchesMessages = false
+
+  /// Its stream knows what handling its bytes touches.
+  @exclusivity(unchecked) var hasFootprint = false
 
   /// Nil where nobody captures.
   @exclusivity(unchecked) var tapped: TappedTraffic?

@@ -8,22 +8,28 @@ public import NodeCore
 public final class LocalNode {
   enum Phase { case created, starting, running, shuttingDown, stopped }
 
+  // What every read touches comes first, on as few cache lines as it takes (``Footprint``). Touched on the loop only, and never
+  // while lent out: the checks of exclusive access would cost more than the work.
+
+  /// Time and order on its loop.
+  public let scheduler: any Scheduler
+  @exclusivity(unchecked) var hooks: (any NodeHooks)!
+  /// Nil until somebody asks for a ``snapshot()``: measuring costs a look at the clock.
+  @exclusivity(unchecked) var hookTimes: HookTimes?
+  @exclusivity(unchecked) var tick: UInt64 = 0
+  /// As validated: with its clamps applied.
+  @exclusivity(unchecked) public internal(set) var configuration: NodeConfiguration
+
   /// The configured name, or `node-` and the node's number.
   public let name: String
   /// A number of its own within the process.
   public let id: UInt64
-  /// As validated: with its clamps applied.
-  @exclusivity(unchecked) public internal(set) var configuration: NodeConfiguration
   /// Carries the node's name and the generation of its code.
   public private(set) var logger: Logger
   /// Which generation of its code the node runs, from 1. Set in one place: where a reload takes effect.
   public package(set) var generation = 1 {
     didSet { logger = logger(ofGeneration: generation) }
   }
-  /// Time and order on its loop.
-  public let scheduler: any Scheduler
-  // Touched on the loop only, and never while lent out: the checks of exclusive access would cost more than the work.
-
   /// Counters; hooks add to those that are theirs.
   @exclusivity(unchecked) public var heuristics = Heuristics()
   /// Where the node listens, as bound.
@@ -33,8 +39,6 @@ public final class LocalNode {
 
   /// What the node's logic counts for itself; found again by name, whatever becomes of the code.
   public private(set) lazy var metrics = MetricRegistry()
-  /// Nil until somebody asks for a ``snapshot()``: measuring costs a look at the clock.
-  @exclusivity(unchecked) var hookTimes: HookTimes?
   /// What would be sent may be for nothing yet: see ``withoutSending(_:)``.
   @exclusivity(unchecked) package internal(set) var refusesSending = false
   var established: [ConnectionSide: UInt64] = [:]
@@ -46,7 +50,6 @@ public final class LocalNode {
   weak var actor: Node?
   /// A started node lives until it is shut down, whoever lets go of it: its sockets and timers point here.
   @exclusivity(unchecked) private var whileRunning: Node?
-  @exclusivity(unchecked) var hooks: (any NodeHooks)!
   var phase = Phase.created {
     didSet {
       whileRunning = phase == .created || phase == .stopped ? nil : actor
@@ -70,7 +73,6 @@ public final class LocalNode {
   @exclusivity(unchecked) var lastID: UInt64 = 0
   @exclusivity(unchecked) var ended = TrafficStatistics()
   @exclusivity(unchecked) var shutdownWaiters: [() -> Void] = []
-  @exclusivity(unchecked) var tick: UInt64 = 0
   @exclusivity(unchecked) var isClosing = false
   @exclusivity(unchecked) var isPortFree = false
   @exclusivity(unchecked) private var ordered: [Connection]?

@@ -105,3 +105,36 @@ import Testing
     }
   }
 }
+
+/// What a stream is told to have fetched.
+@Suite struct FootprintTests {
+  private final class Thing { var a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8, i = 9 }
+
+  private func lines(_ place: UInt64) -> (start: UInt64, count: UInt64) { (place & 0xFFFF_FFFF_FFFF, place >> 48) }
+
+  @Test func `Places are whole cache lines that cover what was added`() throws {
+    withUnsafeTemporaryAllocation(byteCount: 1024, alignment: 64) { memory in
+      let base = UInt64(UInt(bitPattern: memory.baseAddress))
+      for (offset, count, expected) in [(0, 1, 1), (0, 64, 1), (0, 65, 2), (63, 1, 1), (63, 2, 2), (130, 600, 10)] {
+        var footprint = Footprint()
+        footprint.add(memory.baseAddress! + offset, count)
+        let place = lines(footprint.places[0])
+        #expect(place.start == (base + UInt64(offset)) & ~63 && place.count == UInt64(expected), "\(count) at \(offset)")
+      }
+    }
+  }
+
+  @Test func `An object is covered to its end, or as far as it was asked for; nothing adds nothing`() {
+    let thing = Thing()
+    var footprint = Footprint()
+    footprint.add(nil, 5)
+    footprint.add(thing)
+    footprint.add(thing, lines: 1)
+    #expect(footprint.places.count == 2)
+    let address = UInt64(UInt(bitPattern: Unmanaged.passUnretained(thing).toOpaque()))
+    let (whole, first) = (lines(footprint.places[0]), lines(footprint.places[1]))
+    #expect(whole.start <= address && whole.start + whole.count * 64 >= address + 16 + 9 * 8)
+    #expect(first.start == whole.start && first.count <= 2)
+    withExtendedLifetime(thing) {}
+  }
+}

@@ -33,4 +33,15 @@ int cepoll_accept(int listener, void *address, uint32_t *length);
 int cepoll_waiting(int listener);
 void cepoll_name_thread(const char *name);
 
+// How long a block of the heap is.
+intptr_t cepoll_block_size(const void *block);
+// Has the processor fetch cache lines, all at the same time, and goes on at once. A place is an address of 48 bits and, above
+// it, how many lines of 64 bytes. Nothing is looked at, so what stood there may be gone.
+static inline void cepoll_fetch(const uint64_t *places, intptr_t count) {
+  for (intptr_t i = 0; i < count; i++) {
+    const char *at = (const char *)(uintptr_t)(places[i] & 0xFFFFFFFFFFFF);
+    for (uint64_t lines = places[i] >> 48; lines > 0; lines--, at += 64) __builtin_prefetch(at);
+  }
+}
+
 #endif

@@ -54,4 +54,10 @@ public protocol NodeHooks: AnyObject {
   func shutDown(completion: @escaping () -> Void)
   /// The node is gone.
   func stopped()
+  /// Adds what ``receive(_:)`` touches for this connection; asked once, after its first message.
+  func addFootprint(of connection: Connection, to footprint: inout Footprint)
+}
+
+extension NodeHooks {
+  public func addFootprint(of connection: Connection, to footprint: inout Footprint) {}
 }

@@ -7,7 +7,7 @@ package import NodeEngine
 extension ScriptHooks {
   func receive(_ side: ConnectionScript) {
     guard side.dispatch == nil else { return }
-    guard let function = script.processMessage else { return }
+    guard let function = processMessage else { return }
     guard let binding = side.binding else { return }
     if !side.hasRequests && (binding.isDirect || binding.decoder != nil) {
       deliver(function, binding.decoder, to: side)
@@ -38,6 +38,17 @@ extension ScriptHooks {
     if let problem = series.problem { return side.connection.failDecoding(problem) }
     // A request waits now: from here on messages are offered to it.
     if side.hasRequests, side.connection.isOpen, let loop = side.binding?.loop { dispatch(loop, of: side) }
+  }
+
+  /// What ``deliver`` comes by, down to the first objects of Lua's.
+  func addFootprint(of side: ConnectionScript, to footprint: inout Footprint) {
+    for object in [side, self, runtime] as [AnyObject] { footprint.add(object) }
+    if let binding = side.binding { footprint.add(binding) }
+    guard let function = processMessage, let task = runtime.idle.last else { return }
+    footprint.add(task)
+    footprint.add(task.thread)
+    let receiver = LuaReceiver(function, nodeHandle, side.handle)
+    runtime.vm.visitPlaces(of: receiver, in: task.thread) { footprint.add($0, $1) }
   }
 
   /// The binding's loop in Lua: pulls, decodes, offers to requests, calls the hook.

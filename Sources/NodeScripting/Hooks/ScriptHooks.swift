@@ -7,6 +7,8 @@ package import NodeEngine
 package final class ScriptHooks {
   let runtime: ScriptRuntime
   let script: LoadedScript
+  /// The script's, where each read finds it.
+  let processMessage: LuaRef?
   let directory: NodeDirectory?
   unowned let node: LocalNode
   @exclusivity(unchecked) private(set) var nodeHandle: LuaRef
@@ -34,6 +36,7 @@ package final class ScriptHooks {
     _ script: LoadedScript, node: LocalNode, directory: NodeDirectory?, number: Int = 1, isStaged: Bool = false
   ) throws(ScriptError) {
     self.script = script
+    processMessage = script.processMessage
     self.node = node
     self.directory = directory
     self.number = number

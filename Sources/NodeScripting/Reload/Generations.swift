@@ -7,6 +7,8 @@ package import NodeEngine
 package final class Generations: NodeHooks {
   /// The code in force.
   private(set) var current: ScriptHooks
+  /// Reads are looked at: messages are held back or counted.
+  @exclusivity(unchecked) private var isWatching = false
   /// Code that was replaced and has connections left, or that may come back.
   private(set) var replaced: [ScriptHooks] = []
   unowned let node: LocalNode
@@ -33,8 +35,6 @@ package final class Generations: NodeHooks {
   /// What came of the last reload's probation.
   var lastOutcome = ProbationOutcome.passed
   var probation: Probation? { didSet { updateWatching() } }
-  /// Reads are looked at: messages are held back or counted.
-  @exclusivity(unchecked) private var isWatching = false
 
   init(_ first: ScriptHooks, options: ScriptOptions, environment: NodeEnvironment) {
     current = first
@@ -155,6 +155,11 @@ package final class Generations: NodeHooks {
   }
 
   package func shutDown(completion: @escaping () -> Void) { current.shutDown(completion: completion) }
+
+  package func addFootprint(of connection: Connection, to footprint: inout Footprint) {
+    footprint.add(self, lines: 1)
+    ConnectionScript.of(connection).map { $0.hooks.addFootprint(of: $0, to: &footprint) }
+  }
 
   package func stopped() {
     endChanges()

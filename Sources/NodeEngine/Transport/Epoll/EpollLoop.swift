@@ -41,6 +41,9 @@ public final class EpollLoop: @unchecked Sendable {
   @exclusivity(unchecked) private var againSources: [EpollSource] = []
   @exclusivity(unchecked) private var jobs: [LoopJob] = []
   @exclusivity(unchecked) private var readSinceJobs = 0
+  /// Epoll told of one source only.
+  @exclusivity(unchecked) private(set) var hasOneEvent = false
+  @exclusivity(unchecked) private(set) var tick: UInt64 = 0
   @exclusivity(unchecked) private var isStopping = false
   /// The streams of its nodes that I/O loops carry, for its end.
   @exclusivity(unchecked) var relayed: [ObjectIdentifier: RelayedStream] = [:]
@@ -196,6 +199,8 @@ public final class EpollLoop: @unchecked Sendable {
     while !isStopping {
       let count = cepoll_wait(epoll, events, Int32(Self.eventCapacity), waitingTime())
       mailbox.wake()
+      hasOneEvent = count == 1
+      tick &+= 1
       for index in 0..<max(0, Int(count)) {
         tell(events[index])
         giveWay()

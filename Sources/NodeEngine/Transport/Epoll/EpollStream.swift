@@ -27,6 +27,10 @@ final class EpollStream: EpollSource, ByteStream {
   /// What the kernel has not taken of the write under way.
   @exclusivity(unchecked) var rest: UnwrittenBytes?
   @exclusivity(unchecked) var lingering: EpollTimer?
+  @exclusivity(unchecked) private var footprint = Footprint()
+  /// When there was something to read last.
+  @exclusivity(unchecked) private var lastTick: UInt64 = 0
+  private static let warmTicks: UInt64 = 32
   /// Where the node lives on another loop: what hears of more than a delegate does.
   @exclusivity(unchecked) var relay: StreamRelay?
 
@@ -45,6 +49,7 @@ final class EpollStream: EpollSource, ByteStream {
     if events & CEPOLL_OUT != 0, rest != nil { writeRest() }
     guard events & (CEPOLL_IN | CEPOLL_PRI | hangUp) != 0, !isDead else { return }
     mayRead = true
+    fetch()
     if events & (hangUp | CEPOLL_PRI) != 0 { readsToTheEnd = true }
     if isReading, !hasEnded {
       read()
@@ -53,6 +58,14 @@ final class EpollStream: EpollSource, ByteStream {
       let error = SystemSocket.pendingError(descriptor)
       if error != 0 { fail(error, "recv", .read) }
     }
+  }
+
+  /// Has the processor fetch what handling the bytes touches. Where others are read before they are handled, or this was not long
+  /// ago, there is nothing to be gained.
+  private func fetch() {
+    defer { lastTick = loop.tick }
+    guard loop.hasOneEvent, loop.tick &- lastTick > Self.warmTicks else { return }
+    footprint.places.withUnsafeBufferPointer { cepoll_fetch($0.baseAddress, $0.count) }
   }
 
   // Reading
@@ -135,6 +148,8 @@ final class EpollStream: EpollSource, ByteStream {
   }
 
   // Writing
+
+  func note(_ footprint: Footprint) { self.footprint = footprint }
 
   func writesInTurn() -> Bool { loop.batch.putInLine(self) }
 
