@@ -1,8 +1,10 @@
 -- The node's network calls, written without the `node` argument: what stands around them at the end takes it.
 local host = ...
 local text, conns, base, check = host.lib.text, host.lib.conn, host.lib.codec_base, host.lib.node_handle.check
-local error, ipairs, pairs, pcall, type = error, ipairs, pairs, pcall, type
+local error, getmetatable, ipairs, next, pairs, pcall = error, getmetatable, ipairs, next, pairs, pcall
+local rawget, type = rawget, type
 local native, try_send = host.node, host.conn.try_send
+local native_broadcast, meta, is_conn = native.broadcast, host.lib.node.meta, conns.is_conn
 
 local methods = {}
 -- The codec of all connections, where the script has one for all. Without a codec messages are bytes.
@@ -118,7 +120,7 @@ function methods.broadcast(message, options)
     error("node:broadcast: except must be a conn, got " .. text.got(except), 2)
   end
   -- A traced connection's messages are seen where they are encoded.
-  if not shared_codec or host.is_traced then
+  if not shared_codec or rawget(host, "is_traced") then
     local count = broadcast_each(message, except)
     return count
   end
@@ -126,7 +128,7 @@ function methods.broadcast(message, options)
   if type(bytes) ~= "string" then
     error("node:broadcast: the message must be a string of bytes, got " .. text.got(bytes), 2)
   end
-  return native.broadcast(bytes, except)
+  return native_broadcast(bytes, except)
 end
 
 -- listen(address?) → the bound address, or nil, error
@@ -166,6 +168,22 @@ for name, method in pairs(methods) do
     check(node, name)
     return method(...)
   end
+end
+
+-- A node that passes messages on calls this with each of them. What needs no second look comes first, and touches little: in
+-- a process of many nodes each one's memory is cold.
+local checked = on_the_node.broadcast
+local is_plain = shared_codec and not shared_codec.encode
+
+function on_the_node.broadcast(node, message, options)
+  if is_plain and getmetatable(node) == meta and type(message) == "string" and not rawget(host, "is_traced") then
+    if options == nil then return native_broadcast(message) end
+    if type(options) == "table" and next(options) == "except" and next(options, "except") == nil then
+      local except = rawget(options, "except")
+      if is_conn(except) then return native_broadcast(message, except) end
+    end
+  end
+  return checked(node, message, options)
 end
 
 return { methods = on_the_node }
