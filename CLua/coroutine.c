@@ -44,7 +44,7 @@ static enum outcome step(lua_State *L, lua_State *co, int arguments, int *result
   vm->running = co;
   if (vm->kill) clua_arm(vm);
   vm->is_parking = false;
-  *clua_extra(co) &= ~(uintptr_t)CLUA_WAITS;
+  *clua_extra(co) &= ~CLUA_WAITS;
   int status = lua_resume(co, L, arguments, results);
   vm->running = L;
   vm->chain_yields = chain;

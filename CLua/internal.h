@@ -81,22 +81,20 @@ struct clua_vm {
   clua_vm *next;
 };
 
-// The extra space of a Lua thread holds its VM, and in the low bits what is special about the thread.
-enum clua_mark {
-  CLUA_WAITS = 1,   // a native inside it has parked: the host resumes it, nobody else may
-  CLUA_KILLED = 2,  // ended by a budget. Lua leaves such a thread with its hooks off, so nothing may run in it again.
-  CLUA_HOSTS = 4,   // runs happen in it: a script can name it, and neither resume nor close it, at any time
-  CLUA_PCALL = 8,   // how many calls of pcall and xpcall are under way in it, times this
-  CLUA_PCALLS = 255 * CLUA_PCALL,
-  CLUA_MARKS = 2047,
-};
-// A VM lies where its address has nothing in the place of the marks.
-enum { CLUA_VM_ALIGNMENT = CLUA_MARKS + 1 };
+// The extra space of a Lua thread holds its VM, and in the sixteen bits that no address of a program's has what is special
+// about the thread. (Not in low bits: VMs that all lie at round addresses have the same places in the caches.)
+#define CLUA_MARK(bits) ((uintptr_t)(bits) << 48)
+#define CLUA_WAITS CLUA_MARK(1)   // a native inside it has parked: the host resumes it, nobody else may
+#define CLUA_KILLED CLUA_MARK(2)  // ended by a budget. Lua leaves such a thread with its hooks off, so nothing may run in it again.
+#define CLUA_HOSTS CLUA_MARK(4)   // runs happen in it: a script can name it, and neither resume nor close it, at any time
+#define CLUA_PCALL CLUA_MARK(8)   // how many calls of pcall and xpcall are under way in it, times this
+#define CLUA_PCALLS (255 * CLUA_PCALL)
+#define CLUA_MARKS CLUA_MARK(0xffff)
 
 static inline uintptr_t *clua_extra(lua_State *L) { return (uintptr_t *)lua_getextraspace(L); }
-static inline clua_vm *vm_of(lua_State *L) { return (clua_vm *)(*clua_extra(L) & ~(uintptr_t)CLUA_MARKS); }
+static inline clua_vm *vm_of(lua_State *L) { return (clua_vm *)(*clua_extra(L) & ~CLUA_MARKS); }
 // No pcall is under way in it. A new thread has what the main one has, and one that was reset left them without an end.
-static inline void clua_forget_pcalls(lua_State *L) { *clua_extra(L) &= ~(uintptr_t)CLUA_PCALLS; }
+static inline void clua_forget_pcalls(lua_State *L) { *clua_extra(L) &= ~CLUA_PCALLS; }
 
 // value.c
 int clua_push_all(lua_State *L, const clua_pack *pack);

@@ -32,7 +32,7 @@ static int open_vm(lua_State *L) {
 clua_vm *clua_open(clua_limits limits, bool trusted, void *context) {
   clua_open_blocks();
   void *place;
-  if (posix_memalign(&place, CLUA_VM_ALIGNMENT, sizeof(clua_vm)) != 0) abort();
+  if (posix_memalign(&place, CLUA_LINE, sizeof(clua_vm)) != 0 || ((uintptr_t)place & CLUA_MARKS)) abort();
   clua_vm *vm = memset(place, 0, sizeof *vm);
   vm->context = context;
   vm->limit = limits.memory;
