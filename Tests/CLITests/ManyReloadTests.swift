@@ -55,6 +55,8 @@ import Testing
       rest = rest[range.upperBound...]
     }
     for name in ["one-2", "one-3"] { #expect(people.output.contains("\(name): the code in force is trusted"), "\(people)") }
+    // A canary is waited for once.
+    #expect(people.output.components(separatedBy: "waiting for the probation of one-1").count == 2, "\(people)")
     let named = try await host.moonpeer("reload", "one-3", "one-1", "one.lua", "--json")
     #expect(named.status == 0, "\(named)")
     let answer = try document(named)

@@ -40,7 +40,7 @@ import Testing
     let open = try await pipe("2 + 3\nfor i = 1, 2 do\n", host)
     #expect(open.status == 1 && open.output == "5\n", "\(open)")
     #expect(
-      open.errors.hasPrefix("error: (code):") && open.errors.contains("'end' expected (to close 'for' at line 1) near <eof>"),
+      open.errors.hasPrefix("error: (code):1: ") && open.errors.contains("'end' expected near <eof>"),
       "\(open)")
     try await host.stop()
   }

@@ -45,7 +45,7 @@ import Testing
     #expect(program.errors.components(separatedBy: "now two a").count == 3, "\(program.errors)")
     try save("return {", as: "main.lua", in: folder)
     program.signal(SIGHUP)
-    _ = try await program.errorLine("main.lua is not reloaded any further, 0 of 2 nodes have it: main-1: main.lua:1")
+    _ = try await program.errorLine("main.lua is not reloaded: main-1: main.lua:1")
     _ = try await end(program)
   }
 
@@ -106,6 +106,13 @@ import Testing
     _ = try await program.errorLine("now four c")
     try save(script("five"), as: "2/main.lua", in: folder)
     _ = try await program.errorLine("now five c")
+    // Where it leads nowhere it is said, and the code that runs goes on.
+    try lead(to: "nowhere")
+    _ = try await program.errorLine("--watch: there is nothing at current any more")
+    try folder.write("6/main.lua", script("six"))
+    try folder.write("6/words.lua", "return 'd'")
+    try lead(to: "6")
+    _ = try await program.errorLine("now six d")
     _ = try await end(program)
   }
 
@@ -130,8 +137,8 @@ import Testing
     let bad = "local node = require 'moonpeer.node' node:spawn(function() error 'bad version' end)"
     try save(script("two", bad), as: "main.lua", in: folder)
     program.signal(SIGHUP)
-    let line = try await program.errorLine("is not reloaded any further")
-    #expect(line.contains("0 of 10 nodes have it: main-1 was rolled back: "), "\(line)")
+    let line = try await program.errorLine("main.lua is not reloaded: ")
+    #expect(line.contains("main.lua is not reloaded: main-1 was rolled back: "), "\(line)")
     #expect(line.contains("bad version"), "\(line)")
     #expect(line.contains("not asked: main-2, main-3"), "\(line)")
     #expect(program.errors.components(separatedBy: "now two").count == 2, "\(program.errors)")
@@ -147,6 +154,7 @@ import Testing
     let run = try await moonpeer("run", "main.lua", "--canary=\(share)", in: folder)
     #expect(run.status == 64, "\(run)")
     #expect(run.errors.contains("--canary: a share such as 10% is expected, got \(share)"), "\(run)")
+    #expect(run.errors.contains("; write 10% for a share of the nodes") == (share == "10"), "\(run)")
   }
 
   /// Does it again and again, since it may be too early to be seen.

@@ -23,6 +23,11 @@ final class Reloading: Sendable {
 
   func ask(_ trigger: Trigger) { feed.yield(trigger) }
 
+  /// A watched folder is not there any more.
+  func lost(_ folder: String) {
+    logger.warning("--watch: there is nothing at \(folder) any more; the code that runs goes on until there is")
+  }
+
   /// Until the task is cancelled.
   ///
   /// - Parameter watch: is told of files that have come into play.
@@ -77,8 +82,9 @@ final class Reloading: Sendable {
       return true
     }
     let untouched = outcome.untouched.isEmpty ? "" : "; not asked: \(outcome.untouched.joined(separator: ", "))"
-    let share = "\(outcome.reloaded.count) of \(nodes.count) nodes"
-    logger.error("\(path) is not reloaded any further, \(share) have it: \(problem)\(untouched)")
+    let count = outcome.reloaded.count
+    let how = count == 0 ? "is not reloaded" : "is not reloaded any further, \(count) of \(nodes.count) nodes have it"
+    logger.error("\(path) \(how): \(problem)\(untouched)")
     return false
   }
 

@@ -101,7 +101,7 @@ struct RunCommand: AsyncParsableCommand {
       logger.warning("\(shortage), or a smaller --max-connections")
     }
     try observers.openCapture()
-    let files = watch ? try FileWatch { reloading.ask(.changed($0)) } : nil
+    let files = watch ? try FileWatch(onChange: { reloading.ask(.changed($0)) }, onLoss: reloading.lost) : nil
     files?.start()
     defer { files?.stop() }
     let fleet: NodeFleet

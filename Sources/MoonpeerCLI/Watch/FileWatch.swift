@@ -19,19 +19,25 @@ final class FileWatch: Sendable {
   /// Beside all that ends in `.lua`; others, such as a log that grows in there, are nobody's concern.
   private let keys = Mutex<Set<String>>([])
   private let onChange: @Sendable (Set<String>) -> Void
+  private let onLoss: @Sendable (String) -> Void
 
   private struct Folder {
     /// inotify's number for it; -1: it is gone.
     var watch: Int32
     /// What has the path.
     var identity: [UInt]
+    /// That nothing has the path has been told.
+    var isLost = false
   }
   /// How often it is looked whether other folders have the paths.
   private static let interval: Int32 = 1000
 
-  /// - Parameter onChange: gets the paths, on a thread of the watch's own; a folder that is gone stands for all in it.
-  init(onChange: @escaping @Sendable (Set<String>) -> Void) throws(CommandFailure) {
+  /// - Parameters:
+  ///   - onChange: gets the paths, on a thread of the watch's own; a folder that is gone stands for all in it.
+  ///   - onLoss: gets a folder when it is found that nothing has its path any more, as with a link that leads nowhere.
+  init(onChange: @escaping @Sendable (Set<String>) -> Void, onLoss: @escaping @Sendable (String) -> Void) throws(CommandFailure) {
     self.onChange = onChange
+    self.onLoss = onLoss
     descriptor = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
     guard descriptor >= 0 else {
       throw CommandFailure(.failed, "--watch: cannot watch files: \(String(cString: strerror(errno)))")
@@ -87,6 +93,19 @@ final class FileWatch: Sendable {
     }
   }
 
+  /// Those that nothing has the path of since the last look.
+  private func lostFolders() -> [String] {
+    folders.withLock { folders in
+      let lost = folders.keys.filter { path in folders[path]?.isLost == false && Self.identity(of: path).isEmpty }
+      for path in lost { folders[path]?.isLost = true }
+      // One that came back as it was may be lost once more.
+      for path in folders.keys where folders[path]?.isLost == true && !Self.identity(of: path).isEmpty {
+        folders[path]?.isLost = false
+      }
+      return lost.sorted()
+    }
+  }
+
   /// Empty: there is nothing of that path.
   private static func identity(of path: String) -> [UInt] {
     var status = stat()
@@ -130,6 +149,7 @@ final class FileWatch: Sendable {
       }
       if ContinuousClock.now - lastLook >= .milliseconds(Int(Self.interval)) {
         lastLook = .now
+        for folder in lostFolders() { onLoss(folder) }
         changed.formUnion(movedFolders())
       }
       guard count == 0 || ContinuousClock.now - since > Self.patience, !changed.isEmpty else { continue }

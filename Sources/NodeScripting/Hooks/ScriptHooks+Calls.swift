@@ -68,6 +68,9 @@ extension ScriptHooks {
         return error.message.hasSuffix("unfinished string near <eof>") ? load(text + "\n") : error
       }
     }
+    // Without the line that a line's end begins, where the code would seem to break off.
+    var code = code
+    while code.utf8.last.map({ " \t\r\n".utf8.contains($0) }) == true { code.unicodeScalars.removeLast() }
     guard let statement = load(code) else { return nil }
     if statement.message.hasSuffix("<eof>") { return statement }
     return load("return " + code).flatMap { $0.message.hasSuffix("<eof>") ? $0 : nil } ?? statement

@@ -51,8 +51,13 @@ public struct RollingReload: Sendable {
     var outcome = Outcome()
     var rollbacks: [UInt64] = []
     for node in nodes { rollbacks.append(await node.rollbacks()) }
+    // Those whose probation is over.
+    var known = 0
     for (index, node) in nodes.enumerated() {
-      if outcome.problem == nil, index == first { await watch(nodes[..<first], &outcome) }
+      if outcome.problem == nil, index == first {
+        await watch(nodes[..<first], &outcome)
+        known = first
+      }
       if outcome.problem == nil { await lookBack(nodes[..<index], rollbacks, &outcome) }
       guard outcome.problem == nil else {
         outcome.untouched.append(node.name)
@@ -65,7 +70,7 @@ public struct RollingReload: Sendable {
       case .stopped: break
       }
     }
-    if outcome.problem == nil, first == nodes.count || watched == .all { await watch(nodes[...], &outcome) }
+    if outcome.problem == nil, first == nodes.count || watched == .all { await watch(nodes[known...], &outcome) }
     return outcome
   }
 
