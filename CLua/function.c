@@ -83,10 +83,16 @@ bool clua_set_native(clua_vm *vm, clua_ref table, const char *name, clua_native 
   return clua_protected(vm, set_native, &field);
 }
 
-// As pcall, but what it calls cannot wait: there is no continuation to come back to.
+// As pcall, but what it calls cannot wait: there is no continuation to come back to; and a budget's end is not caught, for
+// it is the run's, whatever the caller would make of an error.
 static int unyielding(lua_State *L) {
   luaL_checkany(L, 1);
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  clua_vm *vm = vm_of(L);
+  if (__builtin_expect(status != LUA_OK && (vm->kill || status == LUA_ERRMEM), 0)) {
+    if (!vm->kill) vm->kill = CLUA_KILL_MEMORY;
+    return lua_error(L);
+  }
   lua_pushboolean(L, status == LUA_OK);
   lua_insert(L, 1);
   return lua_gettop(L);

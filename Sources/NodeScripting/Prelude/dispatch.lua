@@ -9,11 +9,30 @@ local new_error, text, place_of = host.error.new, host.lib.text, host.text.place
 -- What a decoder looks at is gone once control returns to the loop, and two of one connection must not interleave.
 local unyielding = host.unyielding
 local error, tostring, type, format, math_type = error, tostring, type, string.format, math.type
+local rawget, find, is_ours = rawget, string.find, host.error.is
+
+-- What a decoder has raised, in words. It may be anything: its metamethods fail, or say nothing, and cannot wait.
+local function words_of(cause)
+  local message = cause
+  if type(cause) == "table" then message = rawget(cause, "message") end
+  if type(message) == "string" then return message end
+  local ok, words = unyielding(tostring, cause)
+  if not ok then return format("(an error object whose __tostring fails: a %s)", type(cause)) end
+  -- An address says nothing to anybody.
+  if cause == nil or find(words, "^%a+: 0x%x+$") then
+    return "an error value without a message was raised: a " .. type(cause)
+  end
+  return words
+end
 
 -- Bytes that are no message break the connection, whoever reads it; the reader gets an error of kind `decode`, with
--- the decoder's own words.
-local function break_off(conn, cause)
-  local message = tostring(type(cause) == "table" and cause.message or cause)
+-- the decoder's own words, and with its place where they have none and are not about the bytes alone.
+local function break_off(conn, cause, fn)
+  local message = words_of(cause)
+  if fn and not (is_ours(cause) and cause.kind == "decode") and not find(message, "^[^\n]-:%d+: ") then
+    local place = place_of(fn)
+    if place then message = place .. ": " .. message end
+  end
   fail_decoding(conn, message)
   error(new_error("decode", message, { peer = conn.address }), 0)
 end
@@ -28,7 +47,7 @@ end
 
 local function checked(conn, decode, bytes)
   local ok, message = unyielding(decode, bytes)
-  if not ok then break_off(conn, message) end
+  if not ok then break_off(conn, message, decode) end
   if message == nil then broken(conn, decode, "the codec's decode returned nil for a whole frame") end
   -- A decoder may have ended its own connection; nothing reaches the script after that.
   return is_open(conn), message
@@ -55,7 +74,7 @@ local function pull_framed(codec)
     local head = take(conn, header, true)
     if not head then return false end
     local ok, size = unyielding(size_of, head)
-    if not ok then break_off(conn, size) end
+    if not ok then break_off(conn, size, size_of) end
     if math_type(size) ~= "integer" or size < header then
       broken(conn, size_of, "the codec's size returned %s for a header of %d bytes: a whole number of at least that is "
         .. "expected", text.got(size), header)
@@ -73,7 +92,7 @@ end
 local function refusal_of(codec)
   local decode, max = codec.decode_view, codec.max
   return function(conn, available, ok, message, count)
-    if not ok then break_off(conn, message) end
+    if not ok then break_off(conn, message, decode) end
     local is_whole = math_type(count) == "integer"
     if message == nil then
       if count ~= nil and not (is_whole and count > available) then

@@ -39,6 +39,12 @@ struct Fault: Sendable, CustomTestStringConvertible {
     error("nothing, a huge number of times", "error(('' ):rep(1 << 60) .. 'bad')"),
   ]
 
+  /// What a decoder gives for a message and its length; told with the reason decode, and as the script's fault.
+  static let nonsense = [
+    "'m', -1", "'m', 0", "'m', 1000", "'m'", "'m', 2.5", "'m', 'x'", "'m', {}", "nil, 1", "nil, -5", "nil, 2.5", "nil, 'more'",
+    "false", "{}, math.mininteger", "node, math.maxinteger", "0/0, 0/0", "1e300, 1e300",
+  ].map { error($0, "return \($0)") }
+
   static let budgets = [
     budget("a loop", "while true do end"),
     budget("a loop of goto", "::again:: goto again"),
