@@ -71,6 +71,12 @@ local function parse(text)
   return values, runs, variable
 end
 
+-- A length of more bytes than an integer has, which string.unpack refuses by itself; -1: it does not fit.
+local function wide_length(layout, bytes)
+  local ok, length = pcall(unpack, layout, bytes)
+  return ok and length or -1
+end
+
 -- Where the record that starts at `at` ends, looking no further than what has arrived.
 local function measure_runs(runs, max)
   return function(view, at)
@@ -88,7 +94,8 @@ local function measure_runs(runs, max)
         at = at + run.size
         if available < at - 1 then return nil, at - 1 end
         if run.kind == "string" then
-          local length = unpack(run.layout, view:bytes(at - run.size, run.size))
+          local bytes = view:bytes(at - run.size, run.size)
+          local length = run.size > 8 and wide_length(run.layout, bytes) or unpack(run.layout, bytes)
           if length < 0 or length > max then
             base.invalid(format("a text of %s bytes is over the max of %d", length < 0 and "over 2^63" or length, max))
           end
