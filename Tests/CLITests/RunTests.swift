@@ -198,6 +198,23 @@ import Testing
     #expect(try await program.finish().status == 0)
   }
 
+  @Test(arguments: [true, false]) func `--trusted opens all of Lua's libraries, and says so at the start`(isTrusted: Bool)
+    async throws
+  {
+    let folder = try Folder([
+      "open.lua":
+        "return { init = function() require('moonpeer.log').info('opened', { io = io ~= nil, os = os.getenv ~= nil }) end }"
+    ])
+    let (program, _) = try await start(["open.lua"] + (isTrusted ? ["--trusted"] : []), in: folder)
+    _ = try await program.errorLine("opened io=\(isTrusted) os=\(isTrusted)")
+    program.signal(SIGINT)
+    let run = try await program.finish()
+    #expect(run.status == 0, "\(run)")
+    let lines = run.errors.split(separator: "\n").filter { $0.contains("trusted") }
+    #expect(lines.count == (isTrusted ? 1 : 0), "\(run)")
+    if isTrusted { #expect(lines[0].contains("warning open trusted: the script has all of Lua's libraries"), "\(run)") }
+  }
+
   @Test(arguments: [(Program.Sink.closedPipe, "Broken pipe"), (.nothing, "Bad file descriptor")])
   func `goes on without a reader of its standard output`(sink: Program.Sink, reason: String) async throws {
     let folder = try Folder(["life.lua": Scripts.life])

@@ -152,6 +152,18 @@ import Testing
     }
   }
 
+  @Test func `Progress is looked for four times within write_timeout, so that its last moment is known`() async throws {
+    let logic = Flusher(16)
+    // Of NIO's loop, since streams of ours ask their scheduler for more than its protocol has.
+    let (environment, scheduler) = RecordingScheduler.environment()
+    try await withNode(logic, in: environment, { $0.writeTimeout = .seconds(4321 * 4) }) { node in
+      let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
+      try await eventually("it waits for the peer") { scheduler.delays.contains(.seconds(4321)) }
+      #expect(!scheduler.delays.contains(.seconds(4321 * 4)))
+      raw.close()
+    }
+  }
+
   @Test func `A peer that does not read does not hold a disconnect up for longer`() async throws {
     let logic = Flusher(16)
     try await withNode(logic, { $0.writeTimeout = .milliseconds(100) }) { node in

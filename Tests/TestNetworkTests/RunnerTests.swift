@@ -84,6 +84,30 @@ import Testing
     for loops in made.withLock({ $0 }) { await loops.shutDown() }
   }
 
+  @Test(arguments: [
+    #"(("a"):rep(60000)):find(".-.-.-.-.-.-b")"#, #"net:node("stuck.lua"):call "search""#,
+    #"net:eventually("found", "1h", function() return (("a"):rep(60000)):find(".-.-.-.-.-.-b") end)"#,
+  ])
+  func `A scenario that is stuck in a pattern fails by its budget, and the next one runs on the same loop`(body: String)
+    async throws
+  {
+    let folder = try ScenarioFolder([
+      "echo.lua": echoScript,
+      "stuck.lua": """
+      return { config = { script_time = "200ms" },
+        calls = { search = function() return (("a"):rep(60000)):find(".-.-.-.-.-.-b") end } }
+      """,
+      "scenario.lua": """
+      local network = require "moonpeer.network"
+      network.scenario("stuck", function(net) \(body) end)
+      network.scenario("fine", function(net) net:node("echo.lua") end)
+      """,
+    ])
+    let results = try await ScenarioRunner().run(folder["scenario.lua"])
+    #expect(results.map(\.hasPassed) == [false, true])
+    #expect(results[0].failure?.message.contains("script_time") == true, "\(results[0])")
+  }
+
   /// Holds up whoever logs the word, as a C function does that Lua cannot be taken out of.
   private struct Gate: LogHandler {
     let semaphore = DispatchSemaphore(value: 0)
