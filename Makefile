@@ -1,6 +1,6 @@
 # The same commands for people and CI. `make` alone lists them.
 
-.PHONY: help demo test build format lint bench chaos cycles sanitize hostile fuzz instructions accept-instructions api for-building for-testing for-counting swift
+.PHONY: help demo test build format lint bench chaos cycles sanitize hostile fuzz fuzz-guided instructions accept-instructions api for-building for-testing for-counting swift
 
 help:
 	@echo "make demo     installs what is missing, builds in release, runs ten players of telephone on real sockets"
@@ -16,6 +16,7 @@ help:
 	@echo "make accept-instructions  takes what it counts now as what is expected"
 	@echo "make hostile  attacks a node in release: ATTACKERS=1000 SECONDS=20 SEED=1 BACKEND=epoll"
 	@echo "make fuzz     broken input for all that reads: TIMES=20 (the inputs of make test, so many times) SEED=1"
+	@echo "make fuzz-guided  the same by what code an input reaches, for SECONDS (60) in all; under the address sanitizer"
 	@echo "make api      writes what is generated from the declaration of the Lua API"
 
 demo: for-building
@@ -73,11 +74,15 @@ accept-instructions: for-counting
 	swift build -c release --product moonpeer-bench
 	"$$(swift build -c release --show-bin-path)/moonpeer-bench" instructions Tests/instructions.txt --accept
 
-# Over a million inputs; those that found something are kept in Tests/Corpus, which the tests read too.
+# Over a million inputs, which are counted; those that found something are kept in Tests/Corpus, which the tests read too.
 fuzz: TIMES = 20
 fuzz: SEED = 1
 fuzz: for-testing
-	MOONPEER_FUZZ_TIMES=$(TIMES) MOONPEER_FUZZ_SEED=$(SEED) swift test --disable-xctest --filter 'Fuzz'
+	Tests/fuzz/run $(TIMES) $(SEED)
+
+# TARGETS: some of those that Tests/fuzz/guided names. It has a build of its own, which takes its time.
+fuzz-guided: for-building
+	Tests/fuzz/guided $(or $(SECONDS),60) $(TARGETS)
 
 # The short form is a test, Tests/ScriptTests/HostilePeerTests.swift.
 hostile: ATTACKERS = 1000

@@ -138,3 +138,28 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// The guided fuzzer takes the targets of the tests, so it is there instead of them: Tests/fuzz/guided.
+if Context.environment["MOONPEER_GUIDED"] != nil {
+  package.targets.removeAll { $0.type == .test }
+  package.targets += [
+    .target(
+      name: "GuidedCoverage", dependencies: ["CLua", "CLuaSystem"], path: "Tests/GuidedCoverage",
+      cSettings: [.headerSearchPath("../../CLua")]),
+    .executableTarget(
+      name: "Guided",
+      dependencies: [
+        "GuidedCoverage", "FuzzSupport", "PlainLua", "LuaHost", "NodeCore", "NodeEngine", "NodeScripting", "NodeAdmin",
+      ],
+      path: "Tests",
+      sources: [
+        "Guided", "LuaHostTests/Machine.swift", "LuaHostTests/DecoderTarget.swift", "LuaHostTests/ViewTarget.swift",
+        "LuaHostTests/PatternTarget.swift", "LuaHostTests/ValueTarget.swift", "NodeCoreTests/TextTargets.swift",
+        "NodeEngineTests/FramingTarget.swift", "NodeAdminTests/AdminTargets.swift", "NodeAdminTests/CaptureTarget.swift",
+        "NodeAdminTests/Support/NotSo.swift", "NodeAdminTests/Support/PcapngReader.swift",
+        "NodeScriptingTests/PreludeHarness.swift", "NodeScriptingTests/CodecCases.swift",
+        "NodeScriptingTests/CodecTargets.swift",
+      ], swiftSettings: strict),
+  ]
+  package.products.append(.executable(name: "Guided", targets: ["Guided"]))
+}

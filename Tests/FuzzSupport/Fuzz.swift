@@ -24,6 +24,7 @@ public struct Fuzz {
 
   /// The first input for which the check says what is wrong, in words that say how to see it again; nil: all is well.
   public mutating func firstProblem(_ check: ([UInt8]) throws -> String?) rethrows -> String? {
+    FuzzCount.add(target, mutator.seeds.count + count)
     for input in mutator.seeds {
       if let problem = try check(input) { return described(problem, "a seed or one of the corpus", input) }
     }
@@ -35,22 +36,27 @@ public struct Fuzz {
   }
 
   /// All of them, for what is not checked one by one.
-  public mutating func inputs() -> [[UInt8]] { mutator.seeds + (0..<count).map { _ in mutator.next() } }
+  public mutating func inputs() -> [[UInt8]] {
+    FuzzCount.add(target, mutator.seeds.count + count)
+    return mutator.seeds + (0..<count).map { _ in mutator.next() }
+  }
 
   private func described(_ problem: String, _ which: String, _ input: [UInt8]) -> String {
     let hex = input.map { String(format: "%02x", $0) }.joined()
     return "\(target): \(problem) (\(which); keep it as Tests/Corpus/\(target)/NAME.hex)\n\(hex)"
   }
 
-  /// What was found before: files of hexadecimal digits.
-  private static func corpus(_ target: String) -> [[UInt8]] {
+  /// What was found before: files of hexadecimal digits, an input a line.
+  static func corpus(_ target: String) -> [[UInt8]] {
     let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     let folder = tests.appending(path: "Corpus/\(target)").path(percentEncoded: false)
     let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-    return names.filter { $0.hasSuffix(".hex") }.sorted().map { name in
-      let digits = (try? String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)) ?? ""
-      let values = digits.compactMap(\.hexDigitValue)
-      return stride(from: 0, to: values.count - 1, by: 2).map { UInt8(values[$0] << 4 | values[$0 + 1]) }
+    return names.filter { $0.hasSuffix(".hex") }.sorted().flatMap { name in
+      let text = (try? String(contentsOfFile: "\(folder)/\(name)", encoding: .utf8)) ?? ""
+      return text.split(separator: "\n").map { line in
+        let values = line.compactMap(\.hexDigitValue)
+        return stride(from: 0, to: values.count - 1, by: 2).map { UInt8(values[$0] << 4 | values[$0 + 1]) }
+      }
     }
   }
 }

@@ -7,28 +7,17 @@ import Testing
 
 /// What comes in over the console's socket and the metrics address.
 @Suite(.timeLimit(.minutes(10))) struct InputFuzzTests {
-  private static let requests = [
-    #"{"id":1,"line":"list"}"#, #"{"id":2,"line":"stats one","node":"one","program":true,"budget":1.5}"#,
-    #"{"id":3,"complete":"no"}"#, #"{"id":4,"cancel":3}"#, #"{"id":-9223372036854775808,"line":"\ud83d\ude00 \u0000"}"#,
-    #"{"id":1e400,"line":[{"a":[[[[]]]]}],"node":null}"#, #"{"id":5,"line":"= 1 + 1","budget":0}"#,
-  ].map { Array($0.utf8) }
+  @Test func `A line is a request or a problem`() throws {
+    #expect(try AdminTargets.line.firstProblem() == nil)
+  }
 
-  @Test func `A line is a request or a problem`() {
-    var fuzz = Fuzz("console line", count: 3000, seeds: Self.requests)
-    let problem = fuzz.firstProblem { input in
-      do throws(ConsoleProblem) {
-        _ = try ConsoleRequest(input)
-        return nil
-      } catch {
-        return error.message.isEmpty ? "refused without a word" : nil
-      }
-    }
-    #expect(problem == nil)
+  @Test func `Whatever a connection is called and sends, its capture is in order and has each byte`() throws {
+    #expect(try CaptureTarget.target.firstProblem() == nil)
   }
 
   @Test func `Clients that send anything do not keep the console from answering`() async throws {
     try await TestConsole.with([("one", "return {}")]) { console in
-      var fuzz = Fuzz("console", count: 100, seeds: Self.requests)
+      var fuzz = Fuzz("console", count: 100, seeds: AdminTargets.requests)
       for input in fuzz.inputs() { try await console.client().write(String(decoding: input, as: UTF8.self) + "\n") }
       let answer = try await console.ask("list")
       #expect("\(answer)".contains("one"))

@@ -7,9 +7,12 @@ struct PreludeHarness {
   let vm: LuaVM
   private let environment: LuaRef
 
-  /// - Parameter more: Lua source that finds `lib`, the chunks by name, and adds functions to the table `test`.
-  init(_ more: String = "") throws {
+  /// - Parameters:
+  ///   - more: Lua source that finds `lib`, the chunks by name, and adds functions to the table `test`.
+  ///   - prepare: gets the VM before anything runs in it.
+  init(_ more: String = "", _ prepare: (LuaVM) -> Void = { _ in }) throws {
     vm = try LuaVM(limits: LuaLimits(memory: 256 << 20, time: .seconds(60)), libraries: .sandboxed, context: nil)
+    prepare(vm)
     environment = try vm.callNowRef(vm.load(Self.host, chunkName: "=host"))
     let install = vm.field(environment, "install")!
     for (name, source) in Self.chunks {

@@ -76,10 +76,6 @@ func eventually(_ what: String, _ condition: () async throws -> Bool) async thro
   }
 }
 
-struct NotSo: Error, CustomStringConvertible {
-  var description: String
-}
-
 /// The error a body throws, or nil.
 func failure(_ body: () async throws -> Void) async -> ScriptError? {
   do {

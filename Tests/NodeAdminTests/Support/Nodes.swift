@@ -31,10 +31,6 @@ extension ScriptedNode {
   var at: LuaValue { get async { LuaValue("\(await node.address!)") } }
 }
 
-struct NotSo: Error, CustomStringConvertible {
-  var description: String
-}
-
 /// Looks again and again until the condition holds; only a hang reaches the bound.
 func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
   let end = ContinuousClock.now + .seconds(60)

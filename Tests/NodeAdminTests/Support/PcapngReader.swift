@@ -20,8 +20,10 @@ struct PcapngReader {
   private var interfaces: [String] = []
   private var bytes: [UInt8]
 
-  init(_ path: String) throws {
-    bytes = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+  init(_ path: String) throws { try self.init(Array(try Data(contentsOf: URL(fileURLWithPath: path)))) }
+
+  init(_ bytes: [UInt8]) throws {
+    self.bytes = bytes
     var place = 0
     while place < bytes.count {
       let (type, length) = (number(UInt32.self, place), Int(number(UInt32.self, place + 4)))

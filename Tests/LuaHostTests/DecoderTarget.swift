@@ -1,10 +1,9 @@
 import FuzzSupport
 import LuaHost
-import Testing
 
 /// Decoders in Lua that answer anything, in the loop that believes them: it takes no byte that is not there, loses none,
 /// and ends.
-@Suite struct DecoderFuzzTests {
+enum DecoderTarget {
   /// What the loop reads from and answers to, all through one pointer.
   private final class Stream {
     /// Of just that size: what reads beyond it is found by the address sanitizer.
@@ -24,7 +23,7 @@ import Testing
   }
 
   /// Its bytes say what the decoder answers: a kind, then a count.
-  private static let decoder = """
+  private static let script = """
     local longest = ...
     return function(view)
       local n = #view
@@ -49,38 +48,37 @@ import Testing
     end
     """
 
-  @Test func `A decoder that answers nonsense costs its connection, and nothing else`() throws {
+  static func target() throws -> FuzzTarget {
     let machine = try Machine()
     let vm = machine.vm
-    let make = try vm.load(Self.decoder, chunkName: "@decoder.lua")
-    let decode = try vm.callNowRef(make) { $0.integer(Int64(Self.longest)) }
+    let make = try vm.load(script, chunkName: "@decoder.lua")
+    let decode = try vm.callNowRef(make) { $0.integer(Int64(longest)) }
     let refuse = try vm.callNowRef(vm.load("return function(...) error('refused') end", chunkName: "@refuse.lua"))
     let process = try vm.callNowRef(
       vm.load("return function(_, _, m) if type(m) == 'function' then assert(not pcall(m)) end end", chunkName: "@process.lua"))
     let nothing = try vm.globals()
     let decoder = LuaDecoder(
-      decode: decode, refuse: refuse, max: Self.longest,
+      decode: decode, refuse: refuse, max: longest,
       take: { context, amount in
-        let stream = Self.stream(context)
+        let stream = DecoderTarget.from(context)
         if amount < 1 || amount > stream.bytes.count - stream.start { stream.problem = "took \(amount)" }
         stream.start += amount
         stream.taken.append(amount)
         return true
       },
       expect: { context, total in
-        let stream = Self.stream(context)
-        if total <= stream.bytes.count - stream.start || total > Self.longest { stream.problem = "expects \(total)" }
+        let stream = DecoderTarget.from(context)
+        if total <= stream.bytes.count - stream.start || total > DecoderTarget.longest { stream.problem = "expects \(total)" }
         stream.wanted = total
       })
     let seeds = (0..<16 as Range<UInt8>).map { [$0, 6, 20, 4, 30, 9, 1, 7] } + [[UInt8](repeating: 17, count: 64)]
-    var fuzz = Fuzz("decoder", count: 5000, seeds: seeds)
-    let problem = fuzz.firstProblem { input in
+    return FuzzTarget("decoder", count: 5000, seeds: seeds) { input in
       let stream = Stream(input)
       let thread = vm.makeThread()!
       let status = vm.deliver(
         to: LuaReceiver(process, nothing, nothing), in: thread,
         from: { context, bytes, count in
-          let stream = Self.stream(context)
+          let stream = DecoderTarget.from(context)
           stream.looks += 1
           guard stream.start < stream.bytes.count else { return false }
           bytes!.pointee = UnsafeRawPointer(stream.bytes.baseAddress! + stream.start)
@@ -90,15 +88,13 @@ import Testing
       if let problem = stream.problem { return problem }
       if stream.looks > input.count + 1 { return "looked \(stream.looks) times at \(input.count) bytes" }
       if case .parked = status { return "it waits" }
-      return nil
+      return try machine.run("return 1").isEmpty ? "the VM is broken" : nil
     }
-    #expect(problem == nil)
-    #expect(try machine.run("return 'still there'").first?.text == "still there")
   }
 
   private static let longest = 1000
 
-  private static func stream(_ context: UnsafeMutableRawPointer?) -> Stream {
+  private static func from(_ context: UnsafeMutableRawPointer?) -> Stream {
     Unmanaged<Stream>.fromOpaque(context!).takeUnretainedValue()
   }
 }

@@ -1,0 +1,4 @@
+/// Something that should have been so.
+struct NotSo: Error, CustomStringConvertible {
+  var description: String
+}
