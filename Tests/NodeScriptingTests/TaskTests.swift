@@ -158,8 +158,9 @@ import Testing
       """
       local task = node:spawn(function() while true do end end)
       eq(kind_of(task.join, task), "budget") eq(task.status, "failed")
+      eq(node:heuristics().budget_kills, 1)
       local alone = node:spawn(function() while true do end end)
-      eventually(node, function() return node:heuristics().budget_kills >= 1 end)
+      eventually(node, function() return node:heuristics().budget_kills == 2 end)
       eq(alone.status, "failed") eq(kind_of(alone.join, alone), "budget")
       """
     ) { $0.configuration = [("script_time", .string("50ms"))] }

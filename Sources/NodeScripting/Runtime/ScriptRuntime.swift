@@ -190,22 +190,13 @@ package final class ScriptRuntime {
     } else {
       task.timing?()
       task.timing = nil
-      if case .failed(let error) = outcome, task.watchers.isEmpty { report(error) }
+      if case .failed(let error) = outcome { tell(error, of: task) }
     }
     notifyWatchers(of: task, outcome)
     if let failure = task.failure { vm.release(failure) }
     task.failure = nil
     recycle(task)
     onRunEnded?()
-  }
-
-  /// An error no one is left to take: counted and logged by whoever hosts the VM.
-  package func report(_ error: ScriptError) {
-    if let onUnhandledError {
-      onUnhandledError(error)
-    } else {
-      logger.error("\(error)", metadata: error.logMetadata)
-    }
   }
 
   // Ending
