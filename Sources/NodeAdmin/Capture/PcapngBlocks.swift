@@ -69,7 +69,14 @@ private struct BlockBytes {
     while bytes.count % 4 != 0 { bytes.append(0) }
   }
 
-  mutating func addOption(_ code: UInt16, text: String) { addOption(code, bytes: Array(text.utf8.prefix(0xFFFF))) }
+  /// Text that is too long for an option ends with its last whole character.
+  mutating func addOption(_ code: UInt16, text: String) {
+    var bytes = Array(text.utf8.prefix(0xFFFF + 1))
+    if bytes.count > 0xFFFF {
+      while bytes.removeLast() & 0xC0 == 0x80 {}
+    }
+    addOption(code, bytes: bytes)
+  }
 
   mutating func addOption(_ code: UInt16, bytes value: [UInt8]) {
     add(code)
