@@ -49,6 +49,7 @@ import Testing
       ("codec.lines { max = 4 }", Array("12345\n".utf8), "over the codec's max of 4"),
       ("codec.lines { max = 4 }", Array("12345".utf8), "over the codec's max of 4"),
       ("codec.packed('s2', { max = 10 })", [0, 11], "over the max of 10"),
+      ("codec.packed('s16', { max = 9 })", [UInt8](repeating: 255, count: 16), "a text of over 2^63 bytes is over the max of 9"),
       ("codec.packed('z', { max = 4 })", Array("12345".utf8), "no end of a text within 4 bytes"),
       ("codec.struct { { 'b', 'bool' } }", [7], "a bool is 0 or 1, got 7"),
       ("codec.union { { 1, 'a' } }", [2], "no kind of message has the tag 2"),

@@ -19,7 +19,7 @@ enum CodecTargets {
   /// One of them has to be in an error about bytes.
   private static let rules = [
     "over the codec's max", "over the max of", "is not one of 0 to", "no kind of message has the tag", "a bool is 0 or 1",
-    "does not fit", "after a record", "bytes after", "cut short", "a record of over", "no end of a text", "json: line",
+    "does not fit its", "after a record", "bytes after", "cut short", "a record of over", "no end of a text", "json: line",
     "bytes where",
   ]
 
