@@ -105,6 +105,7 @@ import Testing
       }
       func streamReceived(_ bytes: UnsafeRawBufferPointer) {}
       func streamEnded() {}
+      func streamMayWrite() {}
       func streamFailed(_ reason: DisconnectReason) {}
     }
     var ends: [Int32] = [-1, -1]
