@@ -3,7 +3,7 @@ import Testing
 
 @testable import NodeEngine
 
-/// `max_connecting`: one budget for both directions.
+/// `max_connecting`: one budget for both directions. Handshakes have an hour, so that none makes way for those that wait.
 @Suite(.onEveryBackend) struct SetUpBudgetTests {
   private func rejected<L>(_ node: TestNode<L>) async -> UInt64 {
     let heuristics = await node.node.heuristics()
@@ -12,7 +12,7 @@ import Testing
 
   @Test func `Inbound surplus waits in the kernel's queue; a dial fails at once`() async throws {
     let door = Door()
-    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (2, .seconds(60)) }) { node in
+    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (2, .seconds(3600)) }) { node in
       let raws = try (0..<6).map { _ in try RawSocket(to: RawAddress.of(node)) }
       try await eventually("the budget is used up") { await node.connecting == 2 }
       let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: .ip(.loopback, port: 1)) }
@@ -29,7 +29,7 @@ import Testing
 
   @Test func `What was sent meanwhile is not lost`() async throws {
     let door = Door()
-    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(60)) }) { node in
+    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(3600)) }) { node in
       let raws = try (0..<4 as Range<UInt8>).map { index in
         let raw = try RawSocket(to: RawAddress.of(node))
         raw.send(frame([index]))
@@ -50,7 +50,7 @@ import Testing
   @Test func `A dial that takes the last place does not cost a peer its connection`() async throws {
     let door = Door()
     try await withNode(Quiet()) { other in
-      try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(60)) }) { node in
+      try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(3600)) }) { node in
         // The listener waits for somebody already; now the place goes.
         async let info = node.node.connect(to: await other.address)
         try await eventually("the place is taken") { await node.connecting == 1 }
@@ -67,7 +67,7 @@ import Testing
   @Test func `Two listeners share the budget`() async throws {
     let door = Door()
     try await withNode(
-      Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout, $0.listen) = (2, .seconds(60), $0.listen + $0.listen) }
+      Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout, $0.listen) = (2, .seconds(3600), $0.listen + $0.listen) }
     ) { node in
       let addresses = await node.node.addresses
       let raws = try (0..<4).flatMap { _ in try addresses.map { try RawSocket(to: $0) } }
@@ -81,7 +81,7 @@ import Testing
 
   @Test func `A peer that is gone before it is let in is nobody`() async throws {
     let door = Door()
-    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(60)) }) { node in
+    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(3600)) }) { node in
       let first = try RawSocket(to: RawAddress.of(node))
       try await eventually("the budget is used up") { await node.connecting == 1 }
       for _ in 0..<4 { try RawSocket(to: RawAddress.of(node)).reset() }
@@ -96,7 +96,7 @@ import Testing
 
   @Test func `A shutdown ends those that wait`() async throws {
     let door = Door()
-    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(60)) }) { node in
+    try await withNode(Shaker(.wait(door)), { ($0.maxConnecting, $0.handshakeTimeout) = (1, .seconds(3600)) }) { node in
       let raws = try (0..<3).map { _ in try RawSocket(to: RawAddress.of(node)) }
       try await eventually("the budget is used up") { await node.connecting == 1 }
       await node.node.shutDown()
