@@ -34,16 +34,25 @@ public struct ScriptSource: Sendable {
     return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
+  private static let noFile = "it is a pipe, a socket or a device; a script is read from a regular file"
+
+  /// The one place where Lua files are read: never waits for anybody, and takes regular files alone.
   static func readFile(_ path: String) throws(ScriptError) -> [UInt8] {
     func failure(_ reason: String) -> ScriptError {
       ScriptError(code: .file, message: "cannot read the script \"\(path)\": \(reason)")
     }
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw failure(String(cString: strerror(errno))) }
+    // To open a pipe waits for its writer, for ever if need be, and the node's loop with it.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    // A socket cannot be opened at all.
+    guard descriptor >= 0 else { throw failure(errno == ENXIO ? noFile : String(cString: strerror(errno))) }
     defer { close(descriptor) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else { throw failure(String(cString: strerror(errno))) }
-    guard status.st_mode & S_IFMT != S_IFDIR else { throw failure("it is a folder; name the .lua file in it") }
+    switch status.st_mode & S_IFMT {
+    case S_IFREG: break
+    case S_IFDIR: throw failure("it is a folder; name the .lua file in it")
+    default: throw failure(noFile)
+    }
     var text: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 65_536)
     while true {

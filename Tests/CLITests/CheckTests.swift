@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @Suite(.timeLimit(.minutes(5))) struct `moonpeer check` {
@@ -33,6 +34,15 @@ import Testing
     for line in ["name      all", "version   3", "hooks     none", "calls     ask, hi", "timers    tick", "max_connections = 5"] {
       #expect(run.output.contains(line), "\(line) in \(run)")
     }
+  }
+
+  @Test(arguments: ["check", "run", "test"])
+  func `says, as run and test do, that a pipe is no script, and waits for nobody`(command: String) async throws {
+    let folder = try Folder()
+    #expect(mkfifo(folder.path + "/pipe.lua", 0o600) == 0)
+    let run = try await moonpeer(command, "pipe.lua", in: folder)
+    #expect(run.status == (command == "test" ? 1 : 66), "\(run)")
+    #expect((run.errors + run.output).contains("cannot read the script \"pipe.lua\": it is a pipe, "), "\(run)")
   }
 
   @Test func `reports every mistake with its place and a suggestion`() async throws {

@@ -131,6 +131,18 @@ import Testing
     _ = try await end(program)
   }
 
+  @Test func `a file again that has been a pipe for a while, with --watch`() async throws {
+    let folder = try Folder(["main.lua": script("one"), "words.lua": "return 'a'"])
+    let program = try await start(["--watch"], in: folder)
+    try await until(program, "now two a") { try save(script("two"), as: "main.lua", in: folder) }
+    #expect(unlink(folder.path + "/main.lua") == 0)
+    #expect(mkfifo(folder.path + "/main.lua", 0o600) == 0)
+    _ = try await program.errorLine("cannot read the script \"main.lua\": it is a pipe")
+    try save(script("three"), as: "main.lua", in: folder)
+    _ = try await program.errorLine("now three a")
+    _ = try await end(program)
+  }
+
   @Test func `a few nodes first, and no others where those fail`() async throws {
     let folder = try Folder(["main.lua": script("one"), "words.lua": "return 'a'"])
     let program = try await start(["--count", "10", "--canary", "10%"], in: folder)

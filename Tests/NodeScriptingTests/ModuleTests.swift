@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import LuaHost
 import NodeCore
 import NodeEngine
@@ -81,6 +82,27 @@ import Testing
       has(raised(function() require(5) end), "require: a module's name must be a string, got integer 5")
       has(raised(function() require(5) end), "main.lua:")
       """)
+  }
+
+  @Test func `What is no regular file is refused and not waited for, as a module and as a script`() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("moonpeer-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    #expect(mkfifo(folder + "/fifo.lua", 0o600) == 0)
+    let text = script("calls = { run = function() return raised(require, 'fifo').message end }")
+    let node = try await ScriptedNode.load(
+      ScriptSource(path: folder + "/main.lua", text: Array(text.utf8)), environment: .sockets(logger: .quiet))
+    try await withStarted(node) { node in
+      let message = try await node.call("run").first?.text ?? ""
+      #expect(message.contains("require \"fifo\": cannot read the script \"\(folder)/fifo.lua\": it is a pipe, "), "\(message)")
+    }
+    for path in [folder + "/fifo.lua", "/dev/null"] {
+      let problem = await failure { _ = try ScriptSource.file(path) }
+      #expect(problem?.code == .file)
+      #expect(
+        problem?.message
+          == "cannot read the script \"\(path)\": it is a pipe, a socket or a device; a script is read from a regular file")
+    }
   }
 
   @Test func `Modules in a circle are an error that shows the circle, also across tasks`() async throws {

@@ -1,3 +1,4 @@
+import Glibc
 import LuaHost
 
 /// Finds the files that `require` asks for.
@@ -23,9 +24,15 @@ struct ModuleLoader {
         throw ScriptError(
           code: .load, kind: "load", message: "require \"\(name)\": \(path) is a link to \(place), outside the script's folder")
       }
-      guard let text = try? ScriptSource.readFile(path) else { continue }
-      loaded.append(path)
-      return ScriptSource(path: path, text: text)
+      do throws(ScriptError) {
+        let text = try ScriptSource.readFile(path)
+        loaded.append(path)
+        return ScriptSource(path: path, text: text)
+      } catch {
+        // What is there, and cannot be read, is what was meant.
+        guard access(path, F_OK) == 0 else { continue }
+        throw ScriptError(code: .load, kind: "load", message: "require \"\(name)\": \(error.message)")
+      }
     }
     throw ScriptError(
       code: .load, kind: "load",
