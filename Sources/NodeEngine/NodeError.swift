@@ -30,6 +30,8 @@ public struct NodeError: Error, CustomStringConvertible {
     public static let address = Code(rawValue: "address")
     /// Another socket listens there.
     public static let addressInUse = Code(rawValue: "address_in_use")
+    /// Whoever runs the code has not given it leave to.
+    public static let notAllowed = Code(rawValue: "not_allowed")
     /// A configuration value or socket option makes no sense.
     public static let configuration = Code(rawValue: "configuration")
     /// The message is over the codec's `max`.

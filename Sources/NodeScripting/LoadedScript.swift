@@ -10,6 +10,7 @@ package final class LoadedScript {
   let path: String
   let runtime: ScriptRuntime
   let declaration: ScriptDeclaration
+  let unixSockets: UnixSockets
   private(set) var configuration = NodeConfiguration()
   private let table: LuaRef
   /// The values of what it declares as `args`.
@@ -23,6 +24,7 @@ package final class LoadedScript {
     path = source.path
     self.table = table
     self.declaration = declaration
+    unixSockets = UnixSockets(options)
     func hook(_ name: String) -> LuaRef? { declaration.hooks.contains(name) ? runtime.vm.field(table, name) : nil }
     processMessage = hook("process_message")
     onConnect = hook("on_connect")
@@ -30,7 +32,7 @@ package final class LoadedScript {
     onDisconnect = hook("on_disconnect")
     onShutdown = hook("on_shutdown")
     arguments = try Self.arguments(runtime, table, declaration, options.arguments, source)
-    configuration = try Self.configuration(of: declaration, options, source)
+    configuration = try Self.configuration(of: declaration, options, source, unixSockets)
     // The top level ran under its caller's limits: only now is it known what the script asks for.
     runtime.vm.limits = LuaLimits(memory: configuration.scriptMemory, time: configuration.scriptTime)
   }
@@ -206,7 +208,7 @@ package final class LoadedScript {
 
   /// Defaults, then the script's `config`, then what the caller sets.
   private static func configuration(
-    of declaration: ScriptDeclaration, _ options: ScriptOptions, _ source: ScriptSource
+    of declaration: ScriptDeclaration, _ options: ScriptOptions, _ source: ScriptSource, _ unixSockets: UnixSockets
   ) throws(ScriptError) -> NodeConfiguration {
     var configuration = options.defaults
     for (key, value) in declaration.configuration {
@@ -220,9 +222,15 @@ package final class LoadedScript {
     do throws(NodeCoreError) {
       for (key, value) in options.configuration { try configuration.set(key, to: value) }
       if let name = options.name { configuration.name = name }
-      return try configuration.validated()
+      configuration = try configuration.validated()
     } catch {
       throw ScriptError(code: .configuration, message: error.message)
     }
+    // What is not the caller's is the script's.
+    if let problem = configuration.listen.compactMap(unixSockets.problem).first {
+      throw ScriptError(
+        code: .configuration, message: "config: listen: \(problem.message)", location: source.location(ofKey: "listen"))
+    }
+    return configuration
   }
 }

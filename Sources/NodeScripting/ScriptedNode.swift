@@ -13,6 +13,9 @@ public struct ScriptOptions: Sendable {
   public var arguments: [String: LuaValue] = [:]
   /// All of Lua's libraries, for scripts that are trusted with the machine.
   public var isTrusted = false
+  /// Paths of Unix sockets, or of folders of them, at which the script may dial and listen. Those of `listen` in ``defaults``
+  /// and ``configuration`` are allowed too; any other is refused, whether or not the script is trusted.
+  public var unixSockets: [String] = []
   /// Goes before every other name; nil: the configuration's, or a sequential one.
   public var name: String?
 

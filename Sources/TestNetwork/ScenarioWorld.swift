@@ -63,11 +63,14 @@ final class ScenarioWorld: Sendable {
     // All nodes share one address here.
     options.defaults.maxConnectionsPerIP = 1 << 20
     let arguments = declared.arguments.map(\.name)
-    let keys = NodeConfiguration.keys.map(\.name)
+    let keys = NodeConfiguration.keys.map(\.name) + ["unix_sockets"]
     for field in given.fields {
       guard let key = field.key.text else { continue }
       if arguments.contains(key) {
         options.arguments[key] = field.value
+      } else if key == "unix_sockets" {
+        // The scenario file is its user's, and says what the nodes' scripts may.
+        options.unixSockets = field.value.table?.array.compactMap(\.text) ?? [field.value.text].compactMap { $0 }
       } else if keys.contains(key) {
         options.configuration.append((key, ConfigurationValue(field.value)))
       } else {

@@ -7,6 +7,7 @@ import Testing
       "scenario.lua": Scripts.passing,
       "raises.lua": "return { init = function() error('not today') end }",
       "fixed.lua": "return { config = { listen = '127.0.0.1:4999' } }", "sub/x.lua": "return {}",
+      "unix.lua": "return { config = { listen = 'unix:./x.sock' } }",
     ])
   }
 
@@ -32,6 +33,8 @@ import Testing
     (["life.lua", "--shutdown-timeout", "0"], 64, "--shutdown-timeout: "),
     (["life.lua", "--count", "2", "--listen", "127.0.0.1:4998"], 64, "2 nodes cannot all listen on 127.0.0.1:4998; "),
     (["life.lua", "bare.lua", "--listen", "unix:/tmp/x.sock"], 64, "2 nodes cannot all listen on unix:/tmp/x.sock; "),
+    (["unix.lua"], 64, "unix.lua:1: config: listen: unix:./x.sock: this script may not use that Unix socket; "),
+    (["unix.lua", "--trusted"], 64, "unix.lua:1: config: listen: unix:./x.sock: this script may not use that Unix socket; "),
     (["fixed.lua", "--count", "3"], 64, "3 nodes cannot all listen on 127.0.0.1:4999; "),
     (["life.lua", "--metrics", ":9464"], 64, "--metrics: \":9464\": the host is missing; write 9464 for loopback only"),
     (["life.lua", "--metrics", "99999"], 64, "--metrics: \"99999\" is not a port"),
@@ -72,6 +75,16 @@ import Testing
     let run = try await Program(["run", "life.lua", "--log-level", "error", "--listen", address], in: folder).finish()
     #expect(run.status == 69, "\(run)")
     #expect(run.errors.hasPrefix("moonpeer: life: cannot listen on \(address): "), "\(run)")
+  }
+
+  @Test func `no Unix socket that --unix-sockets names`() async throws {
+    let folder = try folder()
+    for path in [".", "x.sock", folder.path] {
+      let program = try Program(["run", "unix.lua", "--console", "off", "--unix-sockets", path], in: folder)
+      #expect(try await program.outputLine(" listens on ") == "unix listens on unix:./x.sock")
+      program.signal(2)
+      #expect(try await program.finish().status == 0)
+    }
   }
 
   @Test func `to live without any of its peers, after a bounded number of tries`() async throws {

@@ -77,9 +77,9 @@ import Testing
   @Test func `Unix sockets get addresses, and their path stands in the comment`() async throws {
     let socket = FileManager.default.temporaryDirectory.appendingPathComponent("mp-\(UUID().uuidString.prefix(8))").path
     try await withCapture { capture, path in
-      try await withNode(Self.echo.replacing("return {", with: "return { config = { listen = 'unix:\(socket)' },"), tap: capture)
-      { server in
-        try await withNode(Self.echo, name: "ben") { client in
+      let listening = Self.echo.replacing("return {", with: "return { config = { listen = 'unix:\(socket)' },")
+      try await withNode(listening, tap: capture, unixSockets: [socket]) { server in
+        try await withNode(Self.echo, name: "ben", unixSockets: [socket]) { client in
           try await client.lua("assert(node:connect(...)):request('x')", server.at)
         }
         try await eventually("it is over") { await server.snapshot().node.disconnects.count == 1 }

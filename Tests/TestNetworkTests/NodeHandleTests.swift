@@ -1,3 +1,4 @@
+import Foundation
 import TestNetwork
 import Testing
 
@@ -19,6 +20,21 @@ import Testing
       net:expect(a:connections()[1].side == "initiator" and b:connections()[1].side == "responder")
       net:expect(a:connections()[1].address == b.address)
       net:expect(tostring(a) == "node anna")
+      """)
+    #expect(result.failure == nil)
+  }
+
+  @Test func `A scenario says which Unix sockets its nodes may use`() async throws {
+    let result = try await runScenario(
+      """
+      local a = net:node("echo.lua", { listen = "unix:./\(UUID().uuidString.prefix(8)).sock" })
+      local b = net:node("echo.lua", { listen = "none" })
+      local c = net:node("echo.lua", { listen = "none", unix_sockets = "." })
+      local d = net:node("echo.lua", { listen = "none", unix_sockets = { "/nowhere", a.address:sub(6) } })
+      local dial = "local conn, problem = node:connect(...) return conn and 'live' or problem.kind"
+      net:expect(b:eval(dial, a.address) == "not_allowed")
+      net:expect(c:eval(dial, a.address) == "live")
+      net:expect(d:eval(dial, a.address) == "live")
       """)
     #expect(result.failure == nil)
   }

@@ -8,7 +8,7 @@
 --- Bytes as a whole number, or text such as `"64KiB"`, `"1MiB"`.
 ---@alias moonpeer.Size integer|string
 
---- `"127.0.0.1:4000"`, `"[::1]:4000"`, `"host.name:4000"` or `"unix:/path"`.
+--- `"127.0.0.1:4000"`, `"[::1]:4000"`, `"host.name:4000"`, or `"unix:/path"` where `--unix-sockets` allows it.
 ---@alias moonpeer.Address string
 
 ---@alias moonpeer.SocketOption
@@ -46,6 +46,7 @@
 ---| "json" # A text is no JSON, or a value cannot be.
 ---| "limit" # One of `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting` is used up.
 ---| "load" # A module was not found or could not be loaded.
+---| "not_allowed" # A Unix socket that whoever runs the node has not named (`--unix-sockets`).
 ---| "refused" # Nobody listens there.
 ---| "replaced" # The code was replaced by a reload, and what ran in it and was no hook ended.
 ---| "resolve" # The name has no address.
@@ -155,7 +156,7 @@
 ---@field address moonpeer.Address? Where the node listens, as bound; nil: it does not.
 local moonpeerNode = {}
 
---- Listens there and gives the bound address; port 0: any free one.
+--- Listens there and gives the bound address; port 0: any free one. For a Unix socket `error.kind` may be `not_allowed`.
 ---@param address? moonpeer.Address default: the first of the configuration's
 ---@return moonpeer.Address|nil bound
 ---@return nil|moonpeer.Error error
@@ -165,7 +166,7 @@ function moonpeerNode:listen(address) end
 ---@return true
 function moonpeerNode:stop_listening() end
 
---- Dials, and gives a live connection after its handshake. `error.kind` is `refused`, `timeout`, `resolve`, `limit`, `duplicate`, `self`, `handshake`, `closed`, `system` or `shutdown`.
+--- Dials, and gives a live connection after its handshake. `error.kind` is `refused`, `timeout`, `resolve`, `limit`, `duplicate`, `self`, `handshake`, `closed`, `system`, `shutdown` or `not_allowed`.
 ---@param address moonpeer.Address
 ---@param options? moonpeer.Node.connect.options
 ---@return moonpeer.Conn|nil conn
@@ -645,7 +646,7 @@ local moonpeerNet = {}
 
 --- Starts a node; without a `name` it is the script's name and a number.
 ---@param script string its file, from the scenario's folder
----@param args? table<string, any> declared arguments and configuration keys; default: {}
+---@param args? table<string, any> declared arguments and configuration keys; `unix_sockets`: paths of Unix sockets, or of their folders, for the script; default: {}
 ---@return moonpeer.NodeHandle
 function moonpeerNet:node(script, args) end
 

@@ -77,6 +77,11 @@ struct RunCommand: AsyncParsableCommand {
   @Flag(name: .customLong("trusted"), help: "Give the scripts all of Lua's libraries: files, processes, everything.")
   var isTrusted = false
 
+  @Option(
+    help: ArgumentHelp(
+      "Let the scripts dial and listen at this Unix socket, or at those in this folder; may be repeated.", valueName: "path"))
+  var unixSockets: [String] = []
+
   @OptionGroup(title: "Log options")
   var logging: LogOptions
 

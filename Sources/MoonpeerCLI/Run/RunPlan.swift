@@ -25,6 +25,13 @@ struct RunPlan: Sendable {
     var options = ScriptOptions()
     options.isTrusted = command.isTrusted
     options.configuration = settings.filter { $0.key != "name" }
+    // A script may come back to where it was sent.
+    options.unixSockets =
+      command.unixSockets
+      + peers.compactMap { peer in
+        guard case .unix(let path) = peer else { return nil }
+        return path
+      }
     var loaded: [(source: ScriptSource, declaration: ScriptDeclaration)] = []
     var mistakes: [String] = []
     for path in command.scripts {

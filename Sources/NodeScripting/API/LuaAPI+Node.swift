@@ -34,14 +34,14 @@ extension LuaAPI {
     function(
       "listen", [optional("address", "moonpeer.Address", default: "the first of the configuration's")],
       returns: [["bound: moonpeer.Address"], ["nil", "error: moonpeer.Error"]], waits: true,
-      "Listens there and gives the bound address; port 0: any free one."),
+      "Listens there and gives the bound address; port 0: any free one. For a Unix socket `error.kind` may be `not_allowed`."),
     function("stop_listening", returns: [["true"]], waits: true, "Closes the listeners; established connections stay."),
     function(
       "connect", [argument("address", "moonpeer.Address"), options(dialOptions)],
       returns: [["conn: moonpeer.Conn"], ["nil", "error: moonpeer.Error"]], waits: true,
       """
       Dials, and gives a live connection after its handshake. `error.kind` is `refused`, `timeout`, `resolve`, \
-      `limit`, `duplicate`, `self`, `handshake`, `closed`, `system` or `shutdown`.
+      `limit`, `duplicate`, `self`, `handshake`, `closed`, `system`, `shutdown` or `not_allowed`.
       """
     ),
     function(

@@ -177,7 +177,7 @@ extension LuaAPI {
     -- quiet.lua
     return {
       config = {
-        listen = { "127.0.0.1:0", "unix:/tmp/quiet.sock" },
+        listen = { "127.0.0.1:0", "unix:/run/quiet/sock" }, -- with --unix-sockets /run/quiet
         max_connections_per_ip = 4,
         idle_timeout = 0, -- none
         outbound_high_water = "1MiB",

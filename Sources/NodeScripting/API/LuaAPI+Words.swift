@@ -37,6 +37,8 @@ extension LuaAPI {
         "One of `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting` is used up."
     ),
     APIWord(name: "load", doc: "A module was not found or could not be loaded."),
+    APIWord(
+      name: "not_allowed", doc: "A Unix socket that whoever runs the node has not named (`--unix-sockets`)."),
     APIWord(name: "refused", doc: "Nobody listens there."),
     APIWord(name: "replaced", doc: "The code was replaced by a reload, and what ran in it and was no hook ended."),
     APIWord(name: "resolve", doc: "The name has no address."),

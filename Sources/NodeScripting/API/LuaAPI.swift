@@ -46,6 +46,9 @@ package enum LuaAPI {
       "Seconds as a number, or text such as `\"250ms\"`, `\"3s\"`, `\"2m\"`, `\"1h\"`; not negative."
     ),
     ("moonpeer.Size", "integer|string", "Bytes as a whole number, or text such as `\"64KiB\"`, `\"1MiB\"`."),
-    ("moonpeer.Address", "string", "`\"127.0.0.1:4000\"`, `\"[::1]:4000\"`, `\"host.name:4000\"` or `\"unix:/path\"`."),
+    (
+      "moonpeer.Address", "string",
+      "`\"127.0.0.1:4000\"`, `\"[::1]:4000\"`, `\"host.name:4000\"`, or `\"unix:/path\"` where `--unix-sockets` allows it."
+    ),
   ]
 }

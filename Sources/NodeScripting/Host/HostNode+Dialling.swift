@@ -51,6 +51,12 @@ extension HostNode {
       }
     }
     options.reusePort = call.boolean(4) ?? false
+    // Given back and not raised: it may be a peer that has said where.
+    for end in [peer, options.localAddress].compactMap({ $0 }) {
+      if let problem = hooks.script.unixSockets.problem(with: end) {
+        return call.returns { $0.failure(problem, peer: "\(peer)") }
+      }
+    }
     return hooks.runtime.park(call, what) { wait in
       begin(peer, options) { result in
         wait.resume { pack in

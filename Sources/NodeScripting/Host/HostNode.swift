@@ -52,6 +52,7 @@ enum HostNode {
       case .failure(let error): return call.raise("usage", "node:listen: \(error.message)")
       }
     }
+    if let problem = hooks.script.unixSockets.problem(with: wish) { return call.returns { $0.failure(problem) } }
     return hooks.runtime.park(call, "node:listen") { wait in
       hooks.node.listen(on: wish) { result in
         wait.resume { pack in

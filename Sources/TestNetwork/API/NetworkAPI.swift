@@ -59,7 +59,10 @@ package enum NetworkAPI {
         "node",
         [
           argument("script", "string", "its file, from the scenario's folder"),
-          optional("args", "table<string, any>", default: "{}", "declared arguments and configuration keys"),
+          optional(
+            "args", "table<string, any>", default: "{}",
+            "declared arguments and configuration keys; `unix_sockets`: paths of Unix sockets, or of their folders, for the script"
+          ),
         ],
         returns: [["moonpeer.NodeHandle"]], waits: true,
         "Starts a node; without a `name` it is the script's name and a number."),

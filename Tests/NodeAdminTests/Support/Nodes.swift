@@ -8,10 +8,12 @@ import NodeSupport
 @discardableResult
 func withNode<T>(
   _ text: String, name: String = "anna", tap: (any TrafficTap)? = nil, directory: NodeDirectory? = nil,
+  unixSockets: [String] = [],
   _ body: (ScriptedNode) async throws -> T
 ) async throws -> T {
   var options = ScriptOptions()
   options.name = name
+  options.unixSockets = unixSockets
   var environment = NodeEnvironment.sockets()
   environment.logger.logLevel = .critical
   environment.tap = tap
