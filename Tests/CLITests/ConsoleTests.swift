@@ -71,6 +71,34 @@ import Testing
     let refused = try await moonpeer("run", "one.lua", "--console", "file", in: folder)
     #expect(refused.status == 73, "\(refused)")
     #expect(try folder.read("file") == "mine")
+    // Where others could put a socket of theirs in its place.
+    #expect(mkdir(folder.path + "/open", 0o700) == 0 && chmod(folder.path + "/open", 0o777) == 0)
+    let open = try await moonpeer("run", "one.lua", "--console", "open/x.sock", in: folder)
+    #expect(open.status == 73, "\(open)")
+    #expect(open.errors.contains("--console: others can write in the folder open, and put another socket"), "\(open)")
+    #expect(!folder.has("open/x.sock"))
+  }
+
+  @Test func `says nothing to a host of another user's`() async throws {
+    // Nobody else can be played without root.
+    guard geteuid() == 0 else { return }
+    let folder = try Folder()
+    let code = """
+      import os, socket, sys
+      s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); os.chmod(sys.argv[1], 0o777)
+      os.setgroups([]); os.setgid(65534); os.setuid(65534)
+      s.listen(5); print("ready", flush=True)
+      c, _ = s.accept()
+      c.sendall(b'{"console":1,"nodes":["victim"],"process":1,"version":"moonpeer"}\\n')
+      print("got", c.recv(500), flush=True)
+      """
+    let fake = try Program(["-c", code, folder.path + "/fake.sock"], program: "python3", in: folder)
+    _ = try await fake.outputLine("ready")
+    let run = try await moonpeer("console", "--host", "fake.sock", "-e", "node.state.password = 'x'", in: folder)
+    #expect(run.status == 69, "\(run)")
+    #expect(run.errors.hasPrefix("moonpeer: fake.sock: user 65534 listens there, not you; nothing was sent. "), "\(run)")
+    let said = try await fake.finish()
+    #expect(!said.output.contains("password"), "\(said)")
   }
 
   @Test func `of several hosts a program has to choose; a node's name or --host does`() async throws {

@@ -19,7 +19,7 @@ final class ConsoleLink {
   /// How long a host may take to say who it is.
   private static let patience: Int32 = 10_000
 
-  /// - Throws: status `network` where nobody listens, or not in this protocol.
+  /// - Throws: status `network` where nobody listens, somebody else's process does, or not in this protocol.
   init(_ path: String) throws(CommandFailure) {
     self.path = path
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -35,6 +35,14 @@ final class ConsoleLink {
       $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) }
     }
     guard outcome == 0 else { throw Self.failure(path, errno) }
+    // Whoever else listens there would get what is typed, and forge the answers: nothing is sent before that is known.
+    guard let host = PeerCredentials(of: descriptor) else { throw Self.failure(path, errno) }
+    guard host.areOwners else {
+      throw CommandFailure(
+        .network,
+        "\(path): user \(host.user) listens there, not you; nothing was sent. The console of another user's nodes is opened as that user"
+      )
+    }
     guard case .answer(let greeting) = try next(wake: -1, patience: Self.patience) else {
       throw CommandFailure(.network, "\(path): the host there does not answer")
     }

@@ -35,6 +35,23 @@ public struct ConsoleFolder: Sendable {
     return nil
   }
 
+  /// Why a socket that was asked for by its path cannot be opened there; nil: it can. Others may come into the folder, since
+  /// the socket's own mode keeps them out; but nobody else may put a socket of theirs in its place.
+  static func problem(withFolderOf path: String) -> String? {
+    let slash = path.lastIndex(of: "/")
+    let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    var status = stat()
+    guard stat(folder, &status) == 0 else { return "the folder \(folder): \(String(cString: strerror(errno)))" }
+    guard status.st_uid == geteuid() || status.st_uid == 0 else {
+      return "the folder \(folder) belongs to user \(status.st_uid), who could put another socket in the console's place"
+    }
+    // In a sticky folder a file is its owner's, whoever else can write there.
+    guard status.st_mode & 0o022 == 0 || status.st_mode & S_ISVTX != 0 else {
+      return "others can write in the folder \(folder), and put another socket in the console's place; chmod go-w it"
+    }
+    return nil
+  }
+
   /// The processes that can be talked to, by number. Empty where there is no folder, or none that can be trusted.
   public func hosts() -> [(process: Int32, path: String)] {
     guard problem == nil else { return [] }

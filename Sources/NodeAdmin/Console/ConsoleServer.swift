@@ -16,15 +16,29 @@ public final class ConsoleServer: Sendable {
 
   /// Opens it in the user's folder, and removes what dead processes left there.
   public static func start(_ host: ConsoleHost, in folder: ConsoleFolder = .standard) async throws(AdminError) -> ConsoleServer {
+    try await start(host, in: folder, admitting: \.areWelcome)
+  }
+
+  static func start(
+    _ host: ConsoleHost, in folder: ConsoleFolder, admitting: @escaping @Sendable (PeerCredentials) -> Bool
+  ) async throws(AdminError) -> ConsoleServer {
     try folder.prepare()
     folder.removeStale()
-    return try await start(host, at: folder.socket(of: getpid()))
+    return try await open(host, folder.socket(of: getpid()), admitting)
   }
 
   /// Opens it at a path; a socket that nobody listens on any more is replaced.
   ///
-  /// - Throws: code `path`, `address_in_use` or `system`. No other file is ever touched.
+  /// - Throws: code `path`, `address_in_use` or `system`; `permissions` where others can write in the folder, unless it is
+  ///   sticky as `/tmp` is. No other file is ever touched.
   public static func start(_ host: ConsoleHost, at path: String) async throws(AdminError) -> ConsoleServer {
+    if let problem = ConsoleFolder.problem(withFolderOf: path) { throw AdminError(code: .permissions, message: problem) }
+    return try await open(host, path, \.areWelcome)
+  }
+
+  private static func open(
+    _ host: ConsoleHost, _ path: String, _ admits: @escaping @Sendable (PeerCredentials) -> Bool
+  ) async throws(AdminError) -> ConsoleServer {
     let descriptor = try SocketFile.bind(path)
     let identity = SocketFile.identity(of: path)
     let clients = ConsoleClients()
@@ -34,7 +48,7 @@ public final class ConsoleServer: Sendable {
         .childChannelInitializer { channel in
           PeerCredentials.of(channel).flatMapThrowing { peer in
             // The folder and the file keep others away; where those were changed, this does.
-            guard peer.areWelcome else { throw AdminError(code: .permissions, message: "not the owner") }
+            guard admits(peer) else { throw AdminError(code: .permissions, message: "not the owner") }
             try channel.pipeline.syncOperations.addHandler(ConsoleClient(host, clients))
           }
         }
@@ -83,22 +97,5 @@ final class ConsoleClients: Sendable {
 
   func closeAll() async {
     for channel in channels.withLock({ Array($0.values) }) { try? await channel.close() }
-  }
-}
-
-/// What the kernel says of the process at the other end; the layout is that of `struct ucred` (unix(7)).
-struct PeerCredentials: Sendable {
-  var process: Int32 = 0
-  var user: UInt32 = 0
-  var group: UInt32 = 0
-
-  /// The process' own user, or root, who can do everything anyway.
-  var areWelcome: Bool { user == geteuid() || user == 0 }
-
-  static func of(_ channel: any Channel) -> EventLoopFuture<PeerCredentials> {
-    guard let options = channel as? any SocketOptionProvider else {
-      return channel.eventLoop.makeFailedFuture(AdminError(code: .permissions, message: "no socket"))
-    }
-    return options.unsafeGetSocketOption(level: .socket, name: NIOBSDSocket.Option(rawValue: SO_PEERCRED))
   }
 }

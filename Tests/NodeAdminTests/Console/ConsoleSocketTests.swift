@@ -29,8 +29,8 @@ import Testing
   @Test func `is closed to other users, even where its file and folder let them in`() async throws {
     guard geteuid() == 0 else {
       // Nobody else can be played without root.
-      #expect(PeerCredentials(process: 1, user: geteuid(), group: 0).areWelcome)
-      #expect(PeerCredentials(process: 1, user: 0, group: 0).areWelcome)
+      #expect(PeerCredentials(process: 1, user: geteuid()).areWelcome)
+      #expect(PeerCredentials(process: 1, user: 0).areWelcome)
       #expect(!PeerCredentials(process: 1, user: geteuid() + 1, group: getegid()).areWelcome)
       return
     }
@@ -78,6 +78,65 @@ import Testing
     }
   }
 
+  @Test func `at a path of the user's choosing is opened where nobody else can put another in its place`() async throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mp-\(UUID().uuidString.prefix(8))").path
+    #expect(mkdir(folder, 0o700) == 0)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let host = ConsoleHost(version: "test", nodes: { [] }, setLogLevel: { _, _ in })
+    for mode in [0o777, 0o770, 0o702] as [mode_t] {
+      #expect(chmod(folder, mode) == 0)
+      await #expect { try await ConsoleServer.start(host, at: folder + "/x") } throws: {
+        ($0 as? AdminError)?.code == .permissions
+      }
+      #expect(mkdir(folder + "/x", 0o700) == 0 && rmdir(folder + "/x") == 0)
+    }
+    for mode in [0o700, 0o755, 0o1777] as [mode_t] {
+      #expect(chmod(folder, mode) == 0)
+      let server = try await ConsoleServer.start(host, at: folder + "/x")
+      #expect(self.mode(folder + "/x") == 0o600)
+      await server.close()
+    }
+    if geteuid() == 0 {
+      #expect(chown(folder, 65534, 65534) == 0 && chmod(folder, 0o755) == 0)
+      await #expect { try await ConsoleServer.start(host, at: folder + "/x") } throws: {
+        ($0 as? AdminError)?.code == .permissions
+      }
+    }
+    await #expect { try await ConsoleServer.start(host, at: folder + "/none/x") } throws: {
+      ($0 as? AdminError)?.code == .permissions
+    }
+  }
+
+  @Test func `is closed to its own process, so that no script, and no peer through one, is let in`() async throws {
+    #expect(!PeerCredentials(process: getpid(), user: geteuid()).areWelcome)
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mp-\(UUID().uuidString.prefix(8))").path
+    #expect(mkdir(folder, 0o700) == 0)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let host = ConsoleHost(version: "test", nodes: { [] }, setLogLevel: { _, _ in })
+    let server = try await ConsoleServer.start(host, in: ConsoleFolder(path: folder))
+    let address = LuaValue("unix:\(server.path)")
+    try await withNode("return {}") { node in
+      let kind = try await node.lua("return select(2, node:open(...)).kind", address)
+      #expect(kind == "not_allowed")
+    }
+    // Where who runs the nodes has allowed even that.
+    try await withNode("return {}", unixSockets: [folder]) { node in
+      let heard = try await node.lua(
+        "local conn = node:open(...) return conn == nil or (conn:receive('60s') == nil)", address)
+      #expect(heard == true)
+    }
+    let code = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(11))"
+    let client = Process()
+    client.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+    client.arguments = ["python3", "-c", code, server.path]
+    let output = Pipe()
+    client.standardOutput = output
+    try client.run()
+    try await eventually("the client's end") { !client.isRunning }
+    #expect(String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self).contains("console"))
+    await server.close()
+  }
+
   @Test func `replaces one that nobody listens on, and no other`() async throws {
     try await TestConsole.with([("one", quiet)]) { console in
       let host = ConsoleHost(version: "test", nodes: { [] }, setLogLevel: { _, _ in })
@@ -103,7 +162,8 @@ import Testing
       try Data("mine".utf8).write(to: URL(fileURLWithPath: foreign))
       #expect(ConsoleFolder(path: console.folder).hosts().count == 1)
       let second = try await ConsoleServer.start(host, at: stale)
-      #expect(try await TestClient(stale).greeting["console"] == 1)
+      // It is there, and turns its own process away.
+      #expect(try await TestClient(stale).greeting == .null)
       await second.close()
       await console.server.close()
       let third = try await ConsoleServer.start(host, in: ConsoleFolder(path: console.folder))

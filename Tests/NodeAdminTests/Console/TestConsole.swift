@@ -1,11 +1,12 @@
 import Foundation
 import Glibc
 import Logging
-import NodeAdmin
 import NodeEngine
 import NodeScripting
 import Synchronization
 import Testing
+
+@testable import NodeAdmin
 
 /// Nodes with a console in a folder of its own.
 struct TestConsole {
@@ -44,7 +45,8 @@ struct TestConsole {
       let host = ConsoleHost(version: "test", nodes: { all }) { node, level in
         levels.set.withLock { $0.append("\(node ?? "all") \(level)") }
       }
-      let server = try await ConsoleServer.start(host, in: ConsoleFolder(path: folder))
+      // Clients are of this process here, which a console turns away.
+      let server = try await ConsoleServer.start(host, in: ConsoleFolder(path: folder), admitting: \.areOwners)
       do {
         try await body(TestConsole(folder: folder, nodes: nodes, server: server, levels: levels))
       } catch {
