@@ -22,7 +22,12 @@ enum ScenarioFiles {
     guard let kind = kind(of: path) else {
       throw CommandFailure(.missingInput, "cannot read \"\(Printable.text(path))\": \(String(cString: strerror(errno)))")
     }
-    guard kind == S_IFDIR else { return [path] }
+    guard kind == S_IFDIR else {
+      guard kind == S_IFREG else {
+        throw CommandFailure(.missingInput, "cannot read \"\(Printable.text(path))\": it is a pipe, a socket or a device")
+      }
+      return [path]
+    }
     var found: [String] = []
     try collect(path, &found)
     guard !found.isEmpty else {
