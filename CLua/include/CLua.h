@@ -65,7 +65,7 @@ bool clua_boolean(lua_State *L, int index);
 void *clua_object(lua_State *L, int index, uint32_t tag);            // an object, or a table that carries one at [1]
 // The object at 1 and the string at 2, in one call: what the message path asks for.
 bool clua_object_and_bytes(lua_State *L, uint32_t tag, void **pointer, const char **bytes, size_t *count);
-clua_ref clua_ref_of(lua_State *L, int index);                       // 0 when there is no memory
+clua_ref clua_ref_of(lua_State *L, int index);                       // 0 when there is no memory; below it for nil
 // Plain data at index into pack; false with the reason (and the path to the offender) in `problem`.
 bool clua_pack_value(lua_State *L, int index, clua_pack *pack, char *problem, size_t capacity);
 

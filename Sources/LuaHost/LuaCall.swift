@@ -53,10 +53,11 @@ public struct LuaCall {
     return (pointer.unsafelyUnwrapped, UnsafeRawBufferPointer(start: start, count: count))
   }
 
-  /// The argument as a registry reference; nil when the VM has no memory for one.
+  /// The argument as a registry reference; nil when the VM has no memory for one. A nil needs no slot: its reference is
+  /// below zero, arrives as nil and has nothing to release.
   public func ref(_ index: Int32) -> LuaRef? {
     let ref = clua_ref_of(state, index)
-    return ref > 0 ? LuaRef(ref) : nil
+    return ref != 0 ? LuaRef(ref) : nil
   }
 
   /// `file:line` where the function is written; nil for one that is no script's.
