@@ -163,7 +163,8 @@ extension Connection {
       stream.write(view)
       isWritingOut = false
       outgoing.removeAll()
-      if outgoing.isLarge { node.trimLater(self) }
+      // The stream has its own copy of what the kernel did not take: megabytes must not be there twice until they are trimmed.
+      if outgoing.isHuge { outgoing.releaseIfIdle() } else if outgoing.isLarge { node.trimLater(self) }
       if wroteWhileWritingOut {
         wroteWhileWritingOut = false
         streamWrote()

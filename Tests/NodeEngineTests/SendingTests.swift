@@ -43,6 +43,22 @@ import Testing
     }
   }
 
+  @Test func `A message of megabytes leaves no buffer of its size behind`() async throws {
+    try await withNode(Recorder()) { node in
+      let raw = try RawSocket(to: await node.address)
+      try await eventually("it is there") { await node.connected == 1 }
+      let (queued, isHuge) = await node.look { local in
+        let connection = local.connections[0]
+        _ = [UInt8](repeating: 1, count: 12 << 20).withUnsafeBytes { connection.write($0) }
+        let isFirst = connection.outgoing.isHuge
+        connection.flushNow()
+        return (isFirst, connection.outgoing.isHuge)
+      }
+      #expect(queued && !isHuge)
+      raw.close()
+    }
+  }
+
   @Test func `Sending without a connection`() async throws {
     try await withNode(Recorder()) { server in
       try await withNode(Recorder()) { node in

@@ -68,6 +68,9 @@ struct Bytes: ~Copyable {
   /// Whether there is memory that ``releaseIfIdle()`` would give back.
   var isLarge: Bool { capacity > Self.keep }
 
+  /// Whether there is more of it than ticks of many messages make: some message was large by itself.
+  var isHuge: Bool { capacity > 4 << 20 }
+
   /// Gives large memory back where nothing is in it.
   mutating func releaseIfIdle() {
     guard count == 0, capacity > Self.keep else { return }
