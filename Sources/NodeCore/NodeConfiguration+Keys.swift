@@ -48,6 +48,9 @@ public struct ConfigurationKey: Sendable {
   /// What a configuration has for this key: durations in seconds, sizes in bytes; nil where it is not set.
   public func value(of configuration: NodeConfiguration) -> ConfigurationValue? { read(configuration) }
 
+  /// Whether it protects the process from the node's script: whoever runs the script decides on it.
+  public var isWall: Bool { ["max_listeners", "script_memory", "script_time", "max_calls"].contains(name) }
+
   /// The option's spelling on the command line.
   public var option: String { "--" + String(name.map { $0 == "_" ? "-" : $0 }) }
 }
@@ -69,6 +72,7 @@ extension NodeConfiguration {
       assign: { configuration, value in configuration.listen = try addresses(value) },
       read: { .list($0.listen.map { "\($0)" }) }),
     count("listener_backlog", \.listenerBacklog, "128", "connections the kernel may hold for the listener", change: .restart),
+    count("max_listeners", \.maxListeners, "16", "addresses it may listen at together, those of node:listen included"),
     ConfigurationKey(
       name: "reuse_port", kind: .boolean, defaultText: "false", help: "let several live listeners share one port", zero: .allowed,
       change: .restart,
@@ -113,6 +117,7 @@ extension NodeConfiguration {
       zero: .allowed, change: .restart),
     size("script_memory", \.scriptMemory, "64MiB", "memory of the node's script", zero: .none),
     duration("script_time", \.scriptTime, "1s", "of one uninterrupted run of script code", zero: .none),
+    count("max_calls", \.maxCalls, "100", "calls of other scripts under way in the node, and as many of its own in others"),
     duration("reload_timeout", \.reloadTimeout, "5s", "for running hooks to end before a reload is given up"),
     duration(
       "probation", \.probation, "10s", "in which the code of a reload is watched and may be rolled back; 0: not at all",

@@ -14,6 +14,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var listen: [PeerAddress] = [.ip(.loopback, port: 0)]
   /// Connections the kernel may hold for the listener; 1 to 65,535.
   public var listenerBacklog = 128
+  /// Addresses it may listen at together; at least 1.
+  public var maxListeners = 16
   /// Lets several live listeners share one port.
   public var reusePort = false
   /// Pending ones count too.
@@ -52,6 +54,8 @@ public struct NodeConfiguration: Sendable, Equatable {
   public var scriptMemory = 64 << 20
   /// Of one uninterrupted run; zero: no limit.
   public var scriptTime: Duration = .seconds(1)
+  /// Calls between scripts that may be under way: those that others ask of it, and as many that it asks of others.
+  public var maxCalls = 100
 
   /// For running hooks to end before a reload is given up; more than zero.
   public var reloadTimeout: Duration = .seconds(5)
@@ -91,6 +95,8 @@ public struct NodeConfiguration: Sendable, Equatable {
     }
     try require(outboundLowWater <= outboundHighWater, "outbound_low_water", "must not be above outbound_high_water")
     try require(listenerBacklog <= 65_535, "listener_backlog", "is at most 65535")
+    try require(
+      listen.count <= maxListeners, "listen", "\(listen.count) addresses are more than max_listeners (\(maxListeners)) allows")
     try require(ioLoops <= 128, "io_loops", "is at most 128")
     if let name {
       try require(!name.isEmpty && name.utf8.count <= 64, "name", "is 1 to 64 bytes long")

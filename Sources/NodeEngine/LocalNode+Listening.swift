@@ -5,10 +5,21 @@ extension LocalNode: ListenerDelegate {
   /// Listens at one more address; the result is where it really is.
   public func listen(on wish: PeerAddress, completion: @escaping (Result<PeerAddress, NodeError>) -> Void) {
     guard phase == .running || phase == .starting else { return completion(.failure(shutdownError)) }
+    let limit = configuration.maxListeners
+    // Descriptors are the whole process's: a loop that listens would take them from its other nodes.
+    guard listeners.count + listenersToCome < limit else {
+      let message = "cannot listen on \(wish): max_listeners (\(limit)) is reached; stop_listening closes them"
+      return completion(.failure(NodeError(code: .limit, message: message)))
+    }
+    listenersToCome += 1
+    func over(_ result: Result<PeerAddress, NodeError>) {
+      listenersToCome -= 1
+      completion(result)
+    }
     transport.resolve(wish, on: scheduler) { [self] result in
       switch result {
-      case .failure(let error): completion(.failure(error))
-      case .success(let addresses): listen(onFirstOf: addresses[...], completion)
+      case .failure(let error): over(.failure(error))
+      case .success(let addresses): listen(onFirstOf: addresses[...], over)
       }
     }
   }

@@ -61,6 +61,8 @@ public final class LocalNode {
   }
   @exclusivity(unchecked) var admission: Admission
   @exclusivity(unchecked) var listeners: [any Listener] = []
+  /// Asked for and not there yet: a name is looked up, a socket made.
+  @exclusivity(unchecked) var listenersToCome = 0
   /// By id, so that they can be listed in the order they came up.
   @exclusivity(unchecked) var live: [ConnectionID: Connection] = [:] { didSet { ordered = nil } }
   @exclusivity(unchecked) var byAddress: [PeerAddress: Connection] = [:]

@@ -12,7 +12,7 @@ public struct NodeError: Error, CustomStringConvertible {
     public static let timeout = Code(rawValue: "timeout")
     /// The name has no address.
     public static let resolve = Code(rawValue: "resolve")
-    /// `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet` or `max_connecting`.
+    /// `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting` or `max_listeners`.
     public static let limit = Code(rawValue: "limit")
     /// There is or will be a connection under that address.
     public static let duplicate = Code(rawValue: "duplicate")

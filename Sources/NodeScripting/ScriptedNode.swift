@@ -156,7 +156,7 @@ public final class ScriptedNode: Sendable {
     try await ask { hooks, completion in hooks.evaluate(code, arguments, completion) }
   }
 
-  private func ask(
+  func ask(
     _ question: @escaping @Sendable (ScriptHooks, @escaping (Result<[LuaValue], ScriptError>) -> Void) -> Void
   ) async throws(ScriptError) -> [LuaValue] {
     let generations = generations

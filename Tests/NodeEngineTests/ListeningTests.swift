@@ -87,6 +87,21 @@ import Testing
     withExtendedLifetime(port) {}
   }
 
+  @Test func `Over max_listeners it is refused, also where several are asked for at once`() async throws {
+    try await withNode(Quiet(), { ($0.listen, $0.maxListeners) = ([], 2) }) { node in
+      let wish = try PeerAddress(parsing: "127.0.0.1:0")
+      let outcomes = await withTaskGroup(of: NodeError.Code?.self) { group in
+        for _ in 0..<5 {
+          group.addTask { await failure { () throws(NodeError) in _ = try await node.node.listen(on: wish) }?.code }
+        }
+        return await group.reduce(into: []) { $0.append($1) }
+      }
+      #expect(outcomes.count { $0 == nil } == 2 && outcomes.count { $0 == .limit } == 3)
+      await node.node.stopListening()
+      _ = try await node.node.listen(on: wish)
+    }
+  }
+
   @Test func `A port in use is refused in words`() async throws {
     try await withNode(Quiet()) { node in
       let address = await node.address

@@ -42,9 +42,10 @@
 ---| "decode" # Bytes are no message; raised by `codec.invalid` too.
 ---| "duplicate" # There is a connection with that peer already, or one is being set up.
 ---| "expectation" # A scenario's expectation or property does not hold.
+---| "full" # `node:call`: `max_calls` are under way, here or there, or what they were given takes a quarter of `script_memory`.
 ---| "handshake" # The handshake hook failed.
 ---| "json" # A text is no JSON, or a value cannot be.
----| "limit" # One of `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting` is used up.
+---| "limit" # One of `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting`, `max_listeners` is used up, or calls that wait for each other are over 32 deep.
 ---| "load" # A module was not found or could not be loaded.
 ---| "not_allowed" # A Unix socket that whoever runs the node has not named (`--unix-sockets`).
 ---| "refused" # Nobody listens there.
@@ -56,7 +57,7 @@
 ---| "stopped" # A scenario's node is not running.
 ---| "system" # The system refused; the message has its words.
 ---| "timeout" # It took longer than it may.
----| "too_large" # More bytes than the codec's `max` or a read's bound.
+---| "too_large" # More bytes than the codec's `max`, a read's bound, or what a call may take or give.
 ---| "unknown" # `node:call`: no node has that name in this process.
 ---| "unknown_call" # The script has no such call.
 ---| "usage" # A call was made in a way it cannot be; the message says how it can.
@@ -87,6 +88,7 @@
 ---@field name? string the node's name in logs and metrics
 ---@field listen? moonpeer.Address|moonpeer.Address[]|false where the node listens: an address, a list of them, or "none"
 ---@field listener_backlog? integer connections the kernel may hold for the listener
+---@field max_listeners? integer addresses it may listen at together, those of node:listen included
 ---@field reuse_port? boolean let several live listeners share one port
 ---@field max_connections? integer connections, pending ones included
 ---@field max_connections_per_ip? integer connections per IP address
@@ -106,6 +108,7 @@
 ---@field io_loops? integer threads that read and write the sockets for the node's own; 0: that does it itself
 ---@field script_memory? moonpeer.Size memory of the node's script
 ---@field script_time? moonpeer.Duration of one uninterrupted run of script code
+---@field max_calls? integer calls of other scripts under way in the node, and as many of its own in others
 ---@field reload_timeout? moonpeer.Duration for running hooks to end before a reload is given up
 ---@field probation? moonpeer.Duration in which the code of a reload is watched and may be rolled back; 0: not at all
 ---@field probation_hooks? integer hooks after which the watching ends, if that comes first
@@ -156,7 +159,7 @@
 ---@field address moonpeer.Address? Where the node listens, as bound; nil: it does not.
 local moonpeerNode = {}
 
---- Listens there and gives the bound address; port 0: any free one. For a Unix socket `error.kind` may be `not_allowed`.
+--- Listens there and gives the bound address; port 0: any free one. At `max_listeners` addresses at most. For a Unix socket `error.kind` may be `not_allowed`.
 ---@param address? moonpeer.Address default: the first of the configuration's
 ---@return moonpeer.Address|nil bound
 ---@return nil|moonpeer.Error error
@@ -216,7 +219,7 @@ function moonpeerNode:send(address, message) end
 ---@return integer count
 function moonpeerNode:broadcast(message, options) end
 
---- Runs another script's call and gives what it returns; raises what it raises.
+--- Runs another script's call and gives what it returns; raises what it raises, and kind `full` at once where `max_calls` are under way in one of the two nodes or what they were given takes a quarter of its `script_memory`: try again when some have ended. A call counts until it has ended, also where its caller has given up.
 ---@param target string a node's name in this process
 ---@param name string one of its `calls`
 ---@param ... any plain data
@@ -766,31 +769,31 @@ function moonpeerNodeHandle:restart() end
 ---@class moonpeer.Topology
 
 ---@class moonpeer.codec.bytes.options
----@field max? moonpeer.Size The longest chunk; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
+---@field max? moonpeer.Size The longest chunk; a longer one breaks the connection. 1 byte to 1024GiB. Default: "1MiB".
 
 ---@class moonpeer.codec.lines.options
 ---@field delimiter? string What ends a message; not part of it. At least 1 byte. Default: "\n".
----@field max? moonpeer.Size The longest message; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
+---@field max? moonpeer.Size The longest message; a longer one breaks the connection. 1 byte to 1024GiB. Default: "1MiB".
 
 ---@class moonpeer.codec.length_prefixed.options
 ---@field width? 1|2|3|4|8|"varint" Bytes of the length; `varint` is LEB128, seven bits a byte, low ones first. Default: 4.
 ---@field endian? "big"|"little" The byte order. Default: "big".
----@field max? moonpeer.Size The longest message without its length; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB", or what the width can say.
+---@field max? moonpeer.Size The longest message without its length; a longer one breaks the connection. 1 byte to 1024GiB. Default: "1MiB", or what the width can say.
 ---@field length_includes_header? boolean Whether the length counts its own bytes; not with `varint`. Default: false.
 
 ---@class moonpeer.codec.packed.options
----@field max? moonpeer.Size The longest record; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
+---@field max? moonpeer.Size The longest record; a longer one breaks the connection. 1 byte to 1024GiB. Default: "1MiB".
 
 ---@class moonpeer.codec.struct.fields
 ---@field [integer] { [1]: string, [2]: string }
 ---@field endian? "big"|"little" The byte order. Default: "big".
----@field max? moonpeer.Size The longest record; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
+---@field max? moonpeer.Size The longest record; a longer one breaks the connection. 1 byte to 1024GiB. Default: "1MiB".
 
 ---@class moonpeer.codec.union.variants
 ---@field [integer] { [1]: integer, [2]: string, [3]: moonpeer.Codec? }
 ---@field tag? "u8"|"u16"|"u32" The tag's width. Default: "u8".
 ---@field endian? "big"|"little" The byte order. Default: "big".
----@field max? moonpeer.Size The longest message with its tag; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
+---@field max? moonpeer.Size The longest message with its tag; a longer one breaks the connection. 1 byte to 1024GiB. Default: "1MiB".
 
 ---@class moonpeer.codec.map.outer
 ---@field decode? (fun(message: any): any) What comes out of `inner` goes through it; must not give nil. Default: none.
@@ -801,12 +804,12 @@ function moonpeerNodeHandle:restart() end
 ---@field size (fun(head: string): integer) The bytes of the whole frame, its header included.
 ---@field decode? (fun(frame: string): any) The message in a frame; must not give nil. Default: the frame.
 ---@field encode? (fun(message: any): string) The whole frame of a message. Default: the message.
----@field max? moonpeer.Size The longest frame with its header; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
+---@field max? moonpeer.Size The longest frame with its header; a longer one breaks the connection. 1 byte to 1024GiB. Default: "1MiB".
 
 ---@class moonpeer.codec.custom.options
 ---@field decode (fun(view: moonpeer.View): any, integer?) `nil`: more is needed; `nil, n`: n bytes in all are needed; `message, n`: a message that took n bytes, 1 or more.
 ---@field encode? (fun(message: any): string) The bytes of a message. Default: the message.
----@field max? moonpeer.Size The longest message as it stands in the bytes; a longer one breaks the connection. 1 byte to 1 TiB. Default: "1MiB".
+---@field max? moonpeer.Size The longest message as it stands in the bytes; a longer one breaks the connection. 1 byte to 1024GiB. Default: "1MiB".
 
 --- How messages stand in the stream, both ways. A peer whose bytes are no message loses its connection with reason `decode`. `packed`, `struct`, `union`, `fixed` and `length_prefixed` (but `varint`) can stand inside `union` and as the second argument of `map`.
 ---@class moonpeer.codec

@@ -9,6 +9,7 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("the node's name in logs and metrics (default: the script's)", valueName: "text")) var name: String?
   @Option(help: help("listen", "; may be repeated")) var listen: [String] = []
   @Option(help: help("listener_backlog")) var listenerBacklog: String?
+  @Option(help: help("max_listeners")) var maxListeners: String?
   @Flag(inversion: .prefixedNo, help: help("reuse_port")) var reusePort: Bool?
   @Option(help: help("max_connections")) var maxConnections: String?
   @Option(help: help("max_connections_per_ip")) var maxConnectionsPerIp: String?
@@ -28,6 +29,7 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(help: help("io_loops")) var ioLoops: String?
   @Option(help: help("script_memory")) var scriptMemory: String?
   @Option(help: help("script_time")) var scriptTime: String?
+  @Option(help: help("max_calls")) var maxCalls: String?
   @Option(help: help("reload_timeout")) var reloadTimeout: String?
   @Option(help: help("probation")) var probation: String?
   @Option(help: help("probation_hooks")) var probationHooks: String?

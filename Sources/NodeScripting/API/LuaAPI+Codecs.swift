@@ -2,7 +2,7 @@ extension LuaAPI {
   private static let codec = [["moonpeer.Codec"]]
   private static func max(_ what: String, default text: String = "\"1MiB\"") -> APIValue {
     option(
-      "max", "moonpeer.Size", default: text, "The longest \(what); a longer one breaks the connection. 1 byte to 1 TiB.")
+      "max", "moonpeer.Size", default: text, "The longest \(what); a longer one breaks the connection. 1 byte to 1024GiB.")
   }
   private static let endian = option("endian", "\"big\"|\"little\"", default: "\"big\"", "The byte order.")
 

@@ -34,7 +34,10 @@ extension LuaAPI {
     function(
       "listen", [optional("address", "moonpeer.Address", default: "the first of the configuration's")],
       returns: [["bound: moonpeer.Address"], ["nil", "error: moonpeer.Error"]], waits: true,
-      "Listens there and gives the bound address; port 0: any free one. For a Unix socket `error.kind` may be `not_allowed`."),
+      """
+      Listens there and gives the bound address; port 0: any free one. At `max_listeners` addresses at most. For a Unix \
+      socket `error.kind` may be `not_allowed`.
+      """),
     function("stop_listening", returns: [["true"]], waits: true, "Closes the listeners; established connections stay."),
     function(
       "connect", [argument("address", "moonpeer.Address"), options(dialOptions)],
@@ -97,7 +100,11 @@ extension LuaAPI {
         argument("...", "any", "plain data"),
       ],
       returns: [["...: any"]], waits: true,
-      "Runs another script's call and gives what it returns; raises what it raises."),
+      """
+      Runs another script's call and gives what it returns; raises what it raises, and kind `full` at once where \
+      `max_calls` are under way in one of the two nodes or what they were given takes a quarter of its `script_memory`: \
+      try again when some have ended. A call counts until it has ended, also where its caller has given up.
+      """),
     function(
       "stats", returns: [["moonpeer.Stats"]], "Traffic of the node in all its life, closed connections included."),
     function("heuristics", returns: [["moonpeer.Heuristics"]], "What the node noticed: counters that only grow."),

@@ -29,12 +29,18 @@ extension LuaAPI {
     APIWord(name: "decode", doc: "Bytes are no message; raised by `codec.invalid` too."),
     APIWord(name: "duplicate", doc: "There is a connection with that peer already, or one is being set up."),
     APIWord(name: "expectation", doc: "A scenario's expectation or property does not hold."),
+    APIWord(
+      name: "full",
+      doc: "`node:call`: `max_calls` are under way, here or there, or what they were given takes a quarter of `script_memory`."),
     APIWord(name: "handshake", doc: "The handshake hook failed."),
     APIWord(name: "json", doc: "A text is no JSON, or a value cannot be."),
     APIWord(
       name: "limit",
       doc:
-        "One of `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting` is used up."
+        """
+        One of `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting`, \
+        `max_listeners` is used up, or calls that wait for each other are over 32 deep.
+        """
     ),
     APIWord(name: "load", doc: "A module was not found or could not be loaded."),
     APIWord(
@@ -48,7 +54,7 @@ extension LuaAPI {
     APIWord(name: "stopped", doc: "A scenario's node is not running."),
     APIWord(name: "system", doc: "The system refused; the message has its words."),
     APIWord(name: "timeout", doc: "It took longer than it may."),
-    APIWord(name: "too_large", doc: "More bytes than the codec's `max` or a read's bound."),
+    APIWord(name: "too_large", doc: "More bytes than the codec's `max`, a read's bound, or what a call may take or give."),
     APIWord(name: "unknown", doc: "`node:call`: no node has that name in this process."),
     APIWord(name: "unknown_call", doc: "The script has no such call."),
     APIWord(name: "usage", doc: "A call was made in a way it cannot be; the message says how it can."),

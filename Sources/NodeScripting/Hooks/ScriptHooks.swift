@@ -10,6 +10,8 @@ package final class ScriptHooks {
   /// The script's, where each read finds it.
   let processMessage: LuaRef?
   let directory: NodeDirectory?
+  /// One for all generations: a call outlives the code that it began under.
+  let calls: CallAccount
   unowned let node: LocalNode
   @exclusivity(unchecked) private(set) var nodeHandle: LuaRef
   /// 1 for the code the node was started with, and so on.
@@ -33,12 +35,14 @@ package final class ScriptHooks {
   @exclusivity(unchecked) private var isStopped = false
 
   init(
-    _ script: LoadedScript, node: LocalNode, directory: NodeDirectory?, number: Int = 1, isStaged: Bool = false
+    _ script: LoadedScript, node: LocalNode, directory: NodeDirectory?, calls: CallAccount = CallAccount(), number: Int = 1,
+    isStaged: Bool = false
   ) throws(ScriptError) {
     self.script = script
     processMessage = script.processMessage
     self.node = node
     self.directory = directory
+    self.calls = calls
     self.number = number
     self.isStaged = isStaged
     declared = Self.hooks(of: script)

@@ -5,10 +5,10 @@ import NodeEngine
 /// `host.node`: the node's own operations. Without a node (a check, a module's top level before the start) each says so.
 enum HostNode {
   static let natives: [(String, LuaNative)] =
-    dialling + metrics + [
+    dialling + metrics + calling + [
       ("listen", listen), ("stop_listening", stopListening), ("address", address), ("disconnect", disconnect),
       ("connections", connections), ("connection", connection), ("counts", counts), ("broadcast", broadcast),
-      ("stats", stats), ("heuristics", heuristics), ("config", config), ("call", call), ("shut_down", shutDown),
+      ("stats", stats), ("heuristics", heuristics), ("config", config), ("shut_down", shutDown),
     ]
 
   /// The hooks whose node is meant, or the verdict that says there is none.
@@ -190,31 +190,6 @@ enum HostNode {
     guard let hooks = hooks(call) else { return noNode(call) }
     hooks.runtime.scheduler.defer { hooks.node.shutDown {} }
     return call.none()
-  }
-
-  /// call(target, name, ...) → what the other script's call returns; parks; raises what it raises
-  private static let call: LuaNative = { state in
-    let call = LuaCall(state)
-    guard let hooks = hooks(call) else { return noNode(call) }
-    guard let target = call.string(1), let name = call.string(2) else {
-      return call.raise("usage", "node:call: a node's name and a call's name are expected")
-    }
-    var arguments: [LuaValue] = []
-    for index in 2..<max(2, call.argumentCount) {
-      do throws(LuaError) {
-        arguments.append(try call.plain(Int32(index) + 1))
-      } catch {
-        return call.raise("usage", "node:call: argument \(index - 1) cannot be handed over: \(error.message)")
-      }
-    }
-    guard let node = hooks.directory?.node(named: target) else {
-      let known = hooks.directory?.names ?? []
-      let hint = NearestName.suggestion(for: target, among: known).map { "; did you mean \"\($0)\"?" } ?? ""
-      return call.raise("unknown", "node:call: no node named \"\(target)\" in this process\(hint)")
-    }
-    return hooks.runtime.park(call, "node:call") { [arguments] () async throws(ScriptError) in
-      try await node.call(name, arguments)
-    }
   }
 }
 

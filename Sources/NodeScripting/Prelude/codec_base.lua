@@ -44,7 +44,7 @@ end
 -- A size that the engine can count with.
 function M.expect_bounded(size, what, level)
   if size <= largest then return end
-  error(format("%s can be at most 1 TiB, got %d bytes; what a peer may make a node hold is bounded by it, so say how "
+  error(format("%s can be at most 1024GiB, got %d bytes; what a peer may make a node hold is bounded by it, so say how "
     .. "long a message can really be", what, size), level + 1)
 end
 

@@ -161,7 +161,8 @@ extension Generations {
   /// Makes a generation of a loaded script, without any power yet.
   func stage(_ script: LoadedScript) throws(ScriptError) -> ScriptHooks {
     lastNumber += 1
-    let next = try ScriptHooks(script, node: node, directory: current.directory, number: lastNumber, isStaged: true)
+    let next = try ScriptHooks(
+      script, node: node, directory: current.directory, calls: current.calls, number: lastNumber, isStaged: true)
     // What the migration needs is loaded while messages still flow.
     try current.prepareToMove()
     try next.prepareToMove()

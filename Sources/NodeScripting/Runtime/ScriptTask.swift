@@ -9,6 +9,8 @@ package struct RunPurpose: Sendable, Equatable {
   package var holdsReload: Bool
   /// What runs is not the script's own: it was typed into the console.
   package var isForeign: Bool
+  /// How many calls between scripts stand one upon the other below this run; 0: none.
+  var callDepth: UInt8 = 0
   package init(_ name: String, holdsReload: Bool = false, isForeign: Bool = false) {
     self.name = name
     self.holdsReload = holdsReload
