@@ -33,8 +33,21 @@ package final class LoadedScript {
     onShutdown = hook("on_shutdown")
     arguments = try Self.arguments(runtime, table, declaration, options.arguments, source)
     configuration = try Self.configuration(of: declaration, options, source, unixSockets)
+    noteRaisedWalls(options)
     // The top level ran under its caller's limits: only now is it known what the script asks for.
     runtime.vm.limits = LuaLimits(memory: configuration.scriptMemory, time: configuration.scriptTime)
+  }
+
+  /// What protects the process from the script, and the script has made wider than it was given: to be known by whoever runs it.
+  private func noteRaisedWalls(_ options: ScriptOptions) {
+    guard !options.isTrusted else { return }
+    for key in NodeConfiguration.keys where key.isWall && !options.configuration.contains(where: { $0.key == key.name }) {
+      guard let given = key.amount(in: options.defaults), let asked = key.amount(in: configuration), given > 0, asked > given
+      else { continue }
+      runtime.logger.warning(
+        "the script's config raises \(key.name) from \(key.text(given)) to \(key.text(asked)); \(key.option) on the command line goes before it"
+      )
+    }
   }
 
   func has(_ name: String) -> Bool { declaration.hooks.contains(name) }
@@ -232,5 +245,20 @@ package final class LoadedScript {
         code: .configuration, message: "config: listen: \(problem.message)", location: source.location(ofKey: "listen"))
     }
     return configuration
+  }
+}
+
+extension ConfigurationKey {
+  /// The number it stands for: seconds, bytes or a count; nil for a key of another kind.
+  fileprivate func amount(in configuration: NodeConfiguration) -> Double? {
+    switch value(of: configuration) {
+    case .integer(let number)?: Double(number)
+    case .number(let number)?: number
+    default: nil
+    }
+  }
+
+  fileprivate func text(_ amount: Double) -> String {
+    kind == .duration ? "\(amount) s" : kind == .size ? "\(Int(amount)) bytes" : "\(Int(amount))"
   }
 }

@@ -87,7 +87,7 @@ public struct ScriptDeclaration: Sendable {
             name: entry["name"].text ?? "", type: entry["type"].text ?? "", defaultValue: entry["default"],
             help: entry["help"].text))
       }
-      readConfiguration(outline["config"].table ?? LuaTable(), source)
+      readConfiguration(outline["config"].table ?? LuaTable(), source, isTrusted: runtime.isTrusted)
     } catch {
       throw ScriptError(error, code: .load)
     }
@@ -95,7 +95,7 @@ public struct ScriptDeclaration: Sendable {
 
   private static func texts(_ value: LuaValue) -> [String] { value.table?.array.compactMap(\.text) ?? [] }
 
-  private mutating func readConfiguration(_ table: LuaTable, _ source: ScriptSource) {
+  private mutating func readConfiguration(_ table: LuaTable, _ source: ScriptSource, isTrusted: Bool) {
     if table.fields.isEmpty { return }
     var scratch = NodeConfiguration()
     for field in table.fields {
@@ -112,6 +112,9 @@ public struct ScriptDeclaration: Sendable {
       configuration.append((key, value))
       do {
         try scratch.set(key, to: value)
+        if !isTrusted, let refusal = Self.refusal(ofWall: key, in: scratch) {
+          problems.append(ScriptProblem(location: source.location(ofKey: key), message: "config: \(refusal)"))
+        }
       } catch {
         problems.append(ScriptProblem(location: source.location(ofKey: key), message: "config: \(error.message)"))
       }
@@ -120,6 +123,17 @@ public struct ScriptDeclaration: Sendable {
       let key = String(error.message.prefix { $0 != ":" })
       problems.append(ScriptProblem(location: source.location(ofKey: key), message: "config: \(error.message)"))
     }
+  }
+}
+
+extension ScriptDeclaration {
+  /// A script may ask for other limits than it was given, which is logged, but not for none.
+  private static func refusal(ofWall name: String, in configuration: NodeConfiguration) -> String? {
+    guard let key = NodeConfiguration.keys.first(where: { $0.name == name }), key.isWall, key.zero == .none,
+      [.integer(0), .number(0)].contains(key.value(of: configuration))
+    else { return nil }
+    return "\(name): a script cannot go without this limit (0) by itself: say how much it needs (\(key.defaultText) by "
+      + "default), or let whoever runs it decide, with \(key.option) 0 or --trusted"
   }
 }
 

@@ -65,7 +65,7 @@ import Testing
     ("save = function() error 'no save' end,", answering("new"), "no save"),
     ("save = function() while true do end end,", answering("new"), "script_time"),
     (
-      "config = { script_memory = '3MiB', script_time = 0 }, save = function() local t = {} for i = 1, 1e9 do t[i] = i .. '' end end,",
+      "config = { script_memory = '3MiB', script_time = '1h' }, save = function() local t = {} for i = 1, 1e9 do t[i] = i .. '' end end,",
       answering("new"), "script_memory"
     ),
     ("save = function() return { a = { print } } end,", answering("new"), "what save gave.a[1] is a function"),
@@ -90,7 +90,7 @@ import Testing
       "",
       answering(
         "new",
-        "restore = function() local t = {} for i = 1, 1e9 do t[i] = i .. '' end end, config = { script_memory = '3MiB', script_time = 0 },"
+        "restore = function() local t = {} for i = 1, 1e9 do t[i] = i .. '' end end, config = { script_memory = '3MiB', script_time = '1h' },"
       ), "script_memory"
     ),
     (

@@ -118,7 +118,7 @@ import Testing
     ("restore = function() while true do end end, config = { script_time = '50ms' },", "script_time"),
     (
       "restore = function() local t = {} for i = 1, 1e8 do t[i] = i .. '' end end, "
-        + "config = { script_memory = '3MiB', script_time = 0 },", "script_memory"
+        + "config = { script_memory = '3MiB', script_time = '1h' },", "script_memory"
     ),
     ("restore_connection = function(conn) conn:send 'too early' end,", "do this in a task"),
     ("restore_connection = function(conn) error { kind = 'mine', message = 'mine' } end,", "mine"),

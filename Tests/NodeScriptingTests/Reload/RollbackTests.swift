@@ -82,7 +82,7 @@ import Testing
   @Test(arguments: [
     ("while true do end", "config = { script_time = '50ms' },", "script_time"),
     (
-      "local t = {} for i = 1, 1e9 do t[i] = i .. '' end", "config = { script_memory = '3MiB', script_time = 0 },",
+      "local t = {} for i = 1, 1e9 do t[i] = i .. '' end", "config = { script_memory = '3MiB', script_time = '1h' },",
       "script_memory"
     ),
     ("error { kind = 'mine', message = 'mine' }", "", "mine"), ("conn:send(nil)", "", "conn:send"),
