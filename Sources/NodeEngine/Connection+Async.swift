@@ -22,7 +22,11 @@ extension Connection {
     var outcome = first
     if outcome == .wait {
       outcome = await withCheckedContinuation { continuation in
-        _ = WaitingSend(self, bytes, isFramed: isFramed) { continuation.resume(returning: $0) }
+        _ = WaitingSend(self) { [self] in
+          bytes.withUnsafeBytes { isFramed ? send($0) : write($0) }
+        } completion: {
+          continuation.resume(returning: $0)
+        }
       }
     }
     switch outcome {

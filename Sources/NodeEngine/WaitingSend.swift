@@ -1,19 +1,15 @@
 /// A send that found no room: it stands in the queue of those that wait, and is served in its turn, whatever the others
 /// do meanwhile.
 package final class WaitingSend {
-  private let connection: Connection
-  private let bytes: [UInt8]
-  private let isFramed: Bool
+  private let send: () -> SendOutcome
   private let completion: (SendOutcome) -> Void
   private var token: WaitToken?
 
   /// - Parameters:
-  ///   - isFramed: a message, as in ``Connection/send(_:)-(UnsafeRawBufferPointer)``; otherwise raw bytes, as in ``Connection/write(_:)-(UnsafeRawBufferPointer)``.
-  ///   - completion: called once, later: `queued`, `closed` or `refused`.
-  package init(_ connection: Connection, _ bytes: [UInt8], isFramed: Bool, completion: @escaping (SendOutcome) -> Void) {
-    self.connection = connection
-    self.bytes = bytes
-    self.isFramed = isFramed
+  ///   - send: sends it; called in its turn, and again where it says `wait`. What it sends is for its caller to hold.
+  ///   - completion: called once, later: `queued`, `closed` or `refused`; not at all where it is cancelled before.
+  package init(_ connection: Connection, _ send: @escaping () -> SendOutcome, completion: @escaping (SendOutcome) -> Void) {
+    self.send = send
     self.completion = completion
     token = connection.waitForTurn { [self] isOpen in isOpen ? attempt() : finish(.closed) }
   }
@@ -25,7 +21,7 @@ package final class WaitingSend {
   }
 
   private func attempt() -> Bool {
-    let outcome = bytes.withUnsafeBytes { isFramed ? connection.send($0) : connection.write($0) }
+    let outcome = send()
     return outcome != .wait && finish(outcome)
   }
 

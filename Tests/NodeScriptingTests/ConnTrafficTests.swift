@@ -52,6 +52,37 @@ import Testing
     }
   }
 
+  @Test func `What waits to be sent stays whole though nobody else holds it, and one that is called off is not sent`() async throws {
+    try await withNodes { nodes in
+      let server = try await nodes.start(
+        sink.replacing("node.state.got = (node.state.got or 0) + 1", with: "node.state.last = message"))
+      let client = try await nodes.start(source)
+      try await client.lua(
+        """
+        local conn, block, senders = assert(node:connect(...)), ("x"):rep(8 << 20), {}
+        -- More than the kernel's buffers take, whatever they are.
+        for _ = 1, 4 do node:spawn(function() conn:send(block) end) end
+        node:sleep(0)
+        for i = 1, 20 do
+          senders[i] = node:spawn(function() return conn:send(tostring(i):rep(5000)) end)
+        end
+        node:sleep(0)
+        senders[20]:cancel()
+        -- Collected many times over, and its memory given to others.
+        for i = 1, 2000 do block = tostring(i):rep(5000) end
+        node.state.senders = senders
+        """, server.at)
+      for index in 1..<20 {
+        #expect(try await client.lua("return node.state.senders[\(index)].status") == "waiting")
+      }
+      _ = try await server.call("open")
+      #expect(try await client.lua("for i = 1, 19 do assert(node.state.senders[i]:join()) end return true") == true)
+      #expect(try await client.lua("return node.state.senders[20].status") == "cancelled")
+      let last = "return node.state.last == tostring(19):rep(5000)"
+      try await eventually("the last one arrived") { try await server.lua(last) == true }
+    }
+  }
+
   @Test func `try_send never parks: full at eight times the mark`() async throws {
     try await withNodes { nodes in
       let server = try await nodes.start(sink)

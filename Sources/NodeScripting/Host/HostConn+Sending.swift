@@ -69,11 +69,23 @@ extension HostConn {
     case .closed: return framed ? closed(call, name) : closed(call)
     case .refused(let why): return refused(call, name, why)
     case .wait, .full:
-      // The string may be collected while its sender waits, so the waiting send keeps a copy.
-      let copy = Array(bytes)
       return side.runtime.park(call, "conn:\(name)") { wait in
-        let waiting = WaitingSend(side.connection, copy, isFramed: framed) { answer(wait, $0, side.connection, framed: framed) }
-        return { waiting.cancel() }
+        // It stays in the script, and so within its memory, however many wait with it. A string that is held does not move.
+        guard let held = call.ref(2) else {
+          wait.fail(ScriptError(code: .budget, kind: "budget", message: "conn:\(name): there is no memory to wait with"))
+          return {}
+        }
+        let (connection, vm) = (side.connection, side.runtime.vm)
+        let waiting = WaitingSend(connection) {
+          framed ? connection.send(bytes) : connection.write(bytes)
+        } completion: {
+          vm.release(held)
+          answer(wait, $0, connection, framed: framed)
+        }
+        return {
+          waiting.cancel()
+          vm.release(held)
+        }
       }
     }
   }
