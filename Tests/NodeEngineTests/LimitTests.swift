@@ -94,7 +94,7 @@ import Testing
   }
 
   @Test func `Racing dials do not overrun a limit`() async throws {
-    try await withNode(Recorder(), { $0.listen = Array(repeating: $0.listen[0], count: 20) }) { other in
+    try await withNode(Recorder(), { ($0.listen, $0.maxListeners) = (Array(repeating: $0.listen[0], count: 20), 20) }) { other in
       try await withNode(Recorder(), { $0.maxConnections = 5 }) { node in
         let addresses = await other.node.addresses
         let outcomes = await withTaskGroup(of: NodeError.Code?.self) { group in

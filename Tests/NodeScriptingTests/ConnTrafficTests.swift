@@ -52,7 +52,7 @@ import Testing
     }
   }
 
-  @Test func `What waits to be sent stays whole though nobody else holds it, and one that is called off is not sent`() async throws {
+  @Test func `What waits to be sent stays whole though nobody else holds it; what is called off is not sent`() async throws {
     try await withNodes { nodes in
       let server = try await nodes.start(
         sink.replacing("node.state.got = (node.state.got or 0) + 1", with: "node.state.last = message"))
