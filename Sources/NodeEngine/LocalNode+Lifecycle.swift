@@ -46,6 +46,7 @@ extension LocalNode {
     let wasStarted = phase != .created
     phase = .shuttingDown
     admission.beginShutdown()
+    hooks.shutdownBegins()
     updateAcceptRoom()
     logger.debug("shutting down")
     let error = shutdownError

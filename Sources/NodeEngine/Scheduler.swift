@@ -42,10 +42,20 @@ public protocol Scheduler: AnyObject, Sendable {
   func schedule(after delay: Duration, _ action: @escaping () -> Void) -> any ScheduledTimer
   /// Later in this tick, in the order given.
   func `defer`(_ action: @escaping () -> Void)
+  /// In one of the loop's later turns: when it has looked for what sockets have, and others have had theirs. In the order
+  /// given.
+  func giveWay(_ action: @escaping () -> Void)
+  /// How often the loop has looked for what sockets have; always 0 where it does not tell.
+  var turn: UInt64 { get }
   /// On the loop, from any thread.
   func execute(_ action: @escaping @Sendable () -> Void)
   @discardableResult
   func startTask(_ body: @escaping @Sendable () async -> Void) -> Task<Void, Never>
   /// Random numbers for one purpose.
   func makeGenerator(purpose: String) -> SeededGenerator
+}
+
+extension Scheduler {
+  public func giveWay(_ action: @escaping () -> Void) { self.defer(action) }
+  public var turn: UInt64 { 0 }
 }

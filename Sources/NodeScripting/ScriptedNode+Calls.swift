@@ -26,7 +26,7 @@ extension ScriptedNode {
   ///
   /// - Parameter depth: how many calls stand one upon the other with it.
   func answer(_ name: String, _ arguments: CallArguments, depth: UInt8) async throws(ScriptError) -> [LuaValue] {
-    try await ask { hooks, completion in
+    try await ask(.beginning) { hooks, completion in
       let account = hooks.calls
       let configuration = hooks.node.configuration
       if let refusal = account.answered.refusal("asked of \(hooks.node.name)", adding: arguments.bytes, configuration) {

@@ -138,7 +138,7 @@ public final class ScriptedNode: Sendable {
   /// - Throws: ``ScriptError``: what the call raised; kind `unknown_call` where there is none of that name, `shutdown` where
   ///   the node has stopped.
   public func call(_ name: String, _ arguments: [LuaValue] = []) async throws(ScriptError) -> [LuaValue] {
-    try await ask { hooks, completion in
+    try await ask(.beginning) { hooks, completion in
       hooks.answer(hooks.glue.call, RunPurpose("call \(name)", holdsReload: true)) { pack in
         pack.string(name)
         for argument in arguments { pack.value(argument) }
@@ -153,15 +153,27 @@ public final class ScriptedNode: Sendable {
   ///
   /// - Throws: ``ScriptError``: code `load` where it is no Lua; what it raised; kind `shutdown` where the node has stopped.
   public func evaluate(_ code: String, _ arguments: [LuaValue] = []) async throws(ScriptError) -> [LuaValue] {
-    try await ask { hooks, completion in hooks.evaluate(code, arguments, completion) }
+    // Somebody waits at a console, perhaps to see what keeps the node busy.
+    try await ask(.goingOn) { hooks, completion in hooks.evaluate(code, arguments, completion) }
   }
 
   func ask(
+    _ line: ScriptTurns.Line,
     _ question: @escaping @Sendable (ScriptHooks, @escaping (Result<[LuaValue], ScriptError>) -> Void) -> Void
   ) async throws(ScriptError) -> [LuaValue] {
     let generations = generations
     let result: Result<[LuaValue], ScriptError> = await withCheckedContinuation { continuation in
-      scheduler.execute { question(generations.value.current) { continuation.resume(returning: $0) } }
+      scheduler.execute {
+        let turns = generations.value.current.runtime.turns
+        let callOff = { [self] in
+          continuation.resume(
+            returning: .failure(ScriptError(code: .engine, kind: "shutdown", message: "the node \(name) shuts down")))
+        }
+        // The code in force when its turn comes, which may be newer.
+        turns.run(line, callOff: callOff) {
+          question(generations.value.current) { continuation.resume(returning: $0) }
+        }
+      }
     }
     return try result.get()
   }

@@ -50,6 +50,8 @@ public protocol NodeHooks: AnyObject {
   func cancel(_ hook: HookName, _ connection: Connection?, because error: NodeError)
   /// The last call about a connection, a rejected one included.
   func forgotten(_ connection: Connection)
+  /// The node begins to shut down: what it has not begun it need not begin.
+  func shutdownBegins()
   /// Before the connections are closed; under `on_shutdown_timeout`.
   func shutDown(completion: @escaping () -> Void)
   /// The node is gone.
@@ -60,4 +62,8 @@ public protocol NodeHooks: AnyObject {
 
 extension NodeHooks {
   public func addFootprint(of connection: Connection, to footprint: inout Footprint) {}
+}
+
+extension NodeHooks {
+  public func shutdownBegins() {}
 }

@@ -1,5 +1,6 @@
 import Glibc
 public import NIOCore
+import NIOPosix
 public import NodeCore
 
 /// The real world's scheduler: one NIO event loop.
@@ -29,6 +30,17 @@ public final class LoopScheduler: Scheduler {
     loop.assumeIsolated().execute(action)
   }
 
+  public func giveWay(_ action: @escaping () -> Void) {
+    let late: TimedLateWork
+    if let known = TimedLateWork.ofThread.currentValue {
+      late = known
+    } else {
+      late = TimedLateWork(loop)
+      TimedLateWork.ofThread.currentValue = late
+    }
+    late.append(action)
+  }
+
   public func execute(_ action: @escaping @Sendable () -> Void) {
     loop.execute(action)
   }
@@ -49,6 +61,35 @@ private final class LoopTaskExecutor: TaskExecutor {
   func enqueue(_ job: consuming ExecutorJob) {
     let job = UnownedJob(job)
     loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+  }
+}
+
+/// What gives way on a loop of NIO's. That runs all that is deferred before it looks at its sockets, so only a timer gives
+/// way, and only one: of two, either would be due by the time the other's work is done.
+///
+/// Unchecked: each is touched on its loop's thread only.
+private final class TimedLateWork: @unchecked Sendable {
+  /// Each loop has a thread of its own.
+  static let ofThread = ThreadSpecificVariable<TimedLateWork>()
+
+  private let loop: any EventLoop
+  private let work = LateWork()
+  private var isScheduled = false
+
+  init(_ loop: any EventLoop) { self.loop = loop }
+
+  func append(_ action: @escaping () -> Void) {
+    work.append(action)
+    if !isScheduled { schedule() }
+  }
+
+  private func schedule() {
+    isScheduled = true
+    loop.assumeIsolated().scheduleTask(in: .milliseconds(1)) { [self] in
+      work.run { Int64(NIODeadline.now().uptimeNanoseconds) }
+      isScheduled = false
+      if !work.isEmpty { schedule() }
+    }
   }
 }
 

@@ -86,6 +86,8 @@ enum HostTask {
 extension ScriptError {
   fileprivate static let noMemoryToStart = ScriptError(
     LuaError(kind: .memory, message: "the task could not start: the script needs more than script_memory"))
+  fileprivate static let shuttingDown = ScriptError(
+    code: .script, kind: "shutdown", message: "the node shuts down, and the task had not started")
 }
 
 extension ScriptRuntime {
@@ -119,27 +121,35 @@ extension ScriptRuntime {
     task.hasForeignOrigin = current?.isForeign ?? false
     let id = identify(task)
     let ticket = starts.add()
-    // The wait stands for "not started yet": cancelling it before the start ends the task without a run.
+    // Cancelling it before the start ends the task without a run.
     scheduler.defer {
-      defer { references.forEach { self.vm.release($0) } }
-      let mayStart = self.starts.begin(ticket)
-      guard !self.isStopped, self.tasks[id] === task else { return }
-      if let cancellation = task.cancellation {
-        self.finish(task, .failed(cancellation))
-        return
+      // What it holds is free at once.
+      guard !self.starts.isCalledOff(ticket) else { return self.start(task, id, references, ticket) }
+      self.turns.run(.beginning, callOff: { self.start(task, id, references, ticket, insteadFailing: .shuttingDown) }) {
+        self.start(task, id, references, ticket)
       }
-      guard mayStart else {
-        // Told once, with the run that used the memory up; who waits for this one learns it all the same.
-        task.completion = { _, _ in }
-        return self.finish(task, .failed(.noMemoryToStart))
-      }
-      task.timing = self.timing(.task)
-      let status = self.vm.start(task.thread, references[0]) { pack in
-        for reference in references.dropFirst() { pack.ref(reference) }
-      }
-      self.settle(task, status)
     }
     return id
+  }
+
+  /// - Parameter failure: why it does not start.
+  private func start(
+    _ task: ScriptTask, _ id: Int64, _ references: [LuaRef], _ ticket: Int, insteadFailing failure: ScriptError? = nil
+  ) {
+    defer { references.forEach { vm.release($0) } }
+    let mayStart = starts.begin(ticket)
+    guard !isStopped, tasks[id] === task else { return }
+    if let cancellation = task.cancellation { return finish(task, .failed(cancellation)) }
+    if let failure = mayStart ? failure : .noMemoryToStart {
+      // Told once, with the run that used the memory up, or not at all; who waits for this one learns it all the same.
+      task.completion = { _, _ in }
+      return finish(task, .failed(failure))
+    }
+    task.timing = timing(.task)
+    let status = vm.start(task.thread, references[0]) { pack in
+      for reference in references.dropFirst() { pack.ref(reference) }
+    }
+    settle(task, status)
   }
 
   /// Runs what waits for a task's end, with what it came to.

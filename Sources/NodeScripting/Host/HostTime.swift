@@ -21,6 +21,7 @@ enum HostTime {
     let runtime = ScriptRuntime.of(call)
     guard let delay = duration(call, 1) else { return call.raise("usage", "sleep: a duration in seconds is expected") }
     return runtime.park(call, "node:sleep") { wait in
+      wait.line = .beginning
       // Only gives way: behind all that is due in this tick, tasks that were just started included.
       if delay == .zero {
         runtime.scheduler.defer { wait.resume { _ in } }
@@ -43,9 +44,12 @@ enum HostTime {
     let origin = runtime.currentOrigin
     let id = runtime.timers.nextID()
     let scheduled = runtime.scheduler.schedule(after: delay) {
-      guard let entry = runtime.timers.remove(id) else { return }
-      runtime.run(entry, purpose)
-      runtime.vm.release(entry.function)
+      // Until its turn comes it can be cancelled.
+      runtime.turns.run(.beginning, callOff: { runtime.timers.remove(id).map { runtime.vm.release($0.function) } }) {
+        guard let entry = runtime.timers.remove(id) else { return }
+        runtime.run(entry, purpose)
+        runtime.vm.release(entry.function)
+      }
     }
     let isForeign = runtime.current?.isForeign ?? false
     runtime.timers.insert(.init(timer: scheduled, function: function, origin: origin, isForeign: isForeign), as: id)

@@ -154,6 +154,10 @@ package final class Generations: NodeHooks {
     owner(of: connection).forgotten(connection)
   }
 
+  package func shutdownBegins() {
+    for hooks in all { hooks.runtime.shutdownBegins() }
+  }
+
   package func shutDown(completion: @escaping () -> Void) { current.shutDown(completion: completion) }
 
   package func addFootprint(of connection: Connection, to footprint: inout Footprint) {

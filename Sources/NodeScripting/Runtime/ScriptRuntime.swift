@@ -41,6 +41,7 @@ package final class ScriptRuntime {
   /// What is looked at from the console, by the number console.lua knows it by.
   var traces: [Int64: ConnectionTrace] = [:]
   var starts = TaskStarts()
+  let turns: ScriptTurns
   /// Ends the VM's part: no run starts any more.
   @exclusivity(unchecked) private(set) var isStopped = false
 
@@ -57,6 +58,7 @@ package final class ScriptRuntime {
     scheduler: any Scheduler, logger: Logger, limits: LuaLimits, trusted: Bool, root: SearchPath
   ) throws(ScriptError) {
     self.scheduler = scheduler
+    turns = ScriptTurns(scheduler)
     self.logger = logger
     isTrusted = trusted
     modules = ModuleLoader(root: root)
@@ -150,7 +152,9 @@ package final class ScriptRuntime {
     task.connection = connection
     task.origin = origin
     task.completion = completion
+    turns.begin()
     settle(task, vm.start(task.thread, function, arguments))
+    turns.end()
     return task
   }
 
@@ -173,6 +177,7 @@ package final class ScriptRuntime {
       let (error, value) = task.thread.takeFailure()
       task.failure = value
       var failure = ScriptError(error, hook: task.purpose.name, peer: task.connection?.address)
+      if failure.code == .budget { turns.noteOverBudget() }
       if error.kind == .memory, let count = starts.callOffIfTooMany() {
         failure.message += "; the \(count) tasks that had not started yet are ended with it"
       }
@@ -200,6 +205,13 @@ package final class ScriptRuntime {
   }
 
   // Ending
+
+  /// What has begun may come to its end. What has not shares one more run's time.
+  func shutdownBegins() {
+    let (seconds, attoseconds) = vm.limits.time.components
+    let budget = vm.limits.time == .zero ? Int64.max : min(seconds, 1000) * 1_000_000_000 + attoseconds / 1_000_000_000
+    turns.limit(to: budget)
+  }
 
   /// Ends every run and timer; the VM can be freed after it.
   package func stop() {

@@ -12,6 +12,8 @@ package final class ScriptWait {
   let since: MonotonicTime
   /// Answered, though perhaps not yet delivered: only one answer counts.
   @exclusivity(unchecked) private(set) var isAnswered = false
+  /// Where the answer waits, should it have to.
+  @exclusivity(unchecked) var line = ScriptTurns.Line.goingOn
   /// Stands in for a wait that was called off.
   let isCancellation: Bool
 
@@ -48,10 +50,25 @@ package final class ScriptWait {
     let runtime = runtime
     // Inside Lua already (a script's call answered another script's wait): one run at a time, so at the end of the tick.
     if runtime.vm.isRunning {
-      runtime.scheduler.defer { self.deliver(run) }
+      runtime.scheduler.defer { self.deliverInTurn(run) }
     } else {
-      deliver(run)
+      deliverInTurn(run)
     }
+  }
+
+  private func deliverInTurn(_ run: @escaping (ScriptRuntime, ScriptTask) -> LuaRunStatus) {
+    let turns = runtime.turns
+    guard turns.isFree || goesFirst else { return turns.wait(line) { self.deliver(run) } }
+    turns.begin()
+    deliver(run)
+    turns.end()
+  }
+
+  /// A run whose end has come meets it before what comes after: its connection's `on_disconnect`, the end of the node. But a
+  /// crowd of them need not come to it all at once where they go on for as long as they may. `on_shutdown` has a time-out.
+  private var goesFirst: Bool {
+    if isCancellation { return !runtime.turns.isOverBudget }
+    return task.purpose == .onShutdown
   }
 
   private func deliver(_ run: (ScriptRuntime, ScriptTask) -> LuaRunStatus) {

@@ -14,6 +14,9 @@ struct TaskStarts {
     return round
   }
 
+  /// It went with a run that used the memory up.
+  func isCalledOff(_ ticket: Int) -> Bool { ticket != round }
+
   /// Whether it may go on.
   mutating func begin(_ ticket: Int) -> Bool {
     guard ticket == round else { return false }

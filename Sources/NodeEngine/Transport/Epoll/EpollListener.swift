@@ -98,6 +98,7 @@ final class EpollListener: EpollSource, Listener {
     guard pause == nil, room > 0, mayAccept else { return }
     // An accept that finds nothing costs ten times as much as asking. Those that come later epoll tells of.
     let waiting = SystemSocket.waitingConnections(descriptor)
+    let end = EpollLoop.clock() + LateWork.share
     for number in 1...Self.acceptsPerTurn {
       guard room > 0, mayAccept, let delegate else { return }
       var remote = SystemAddress()
@@ -105,6 +106,8 @@ final class EpollListener: EpollSource, Listener {
       if connection >= 0 {
         if number == waiting { mayAccept = false }
         letIn(connection, remote, delegate)
+        // A hook that took long: the others of the loop first.
+        if EpollLoop.clock() >= end { break }
         continue
       }
       switch errno {

@@ -27,6 +27,11 @@ extension EpollLoop: Scheduler {
     append(.action(action))
   }
 
+  public func giveWay(_ action: @escaping () -> Void) {
+    assert(isCurrent)
+    late.append(action)
+  }
+
   public func execute(_ action: @escaping @Sendable () -> Void) { post(.action(action)) }
 
   @discardableResult

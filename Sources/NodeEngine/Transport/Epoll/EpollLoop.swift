@@ -5,7 +5,7 @@ import Synchronization
 /// A thread that waits for sockets, timers and jobs, and the executor of the actors that live on it.
 ///
 /// A tick: what epoll tells, those who had to stop for others in the tick before, timers, jobs; where much is read,
-/// timers and jobs have their turn in between, too. All but `execute`, `enqueue` and `stop` is called on it.
+/// timers and jobs have their turn in between, too. What gives way comes last, a short while of it. All but `execute`, `enqueue` and `stop` is called on it.
 public final class EpollLoop: @unchecked Sendable {
   // Unchecked: everything but the mailbox and the thread's number is touched by the loop's thread only.
 
@@ -43,7 +43,9 @@ public final class EpollLoop: @unchecked Sendable {
   @exclusivity(unchecked) private var readSinceJobs = 0
   /// Epoll told of one source only.
   @exclusivity(unchecked) private(set) var hasOneEvent = false
-  @exclusivity(unchecked) private(set) var tick: UInt64 = 0
+  let late = LateWork()
+  /// See ``Scheduler/turn``.
+  @exclusivity(unchecked) public private(set) var turn: UInt64 = 0
   @exclusivity(unchecked) private var isStopping = false
   /// The streams of its nodes that I/O loops carry, for its end.
   @exclusivity(unchecked) var relayed: [ObjectIdentifier: RelayedStream] = [:]
@@ -200,19 +202,20 @@ public final class EpollLoop: @unchecked Sendable {
       let count = cepoll_wait(epoll, events, Int32(Self.eventCapacity), waitingTime())
       mailbox.wake()
       hasOneEvent = count == 1
-      tick &+= 1
+      turn &+= 1
       for index in 0..<max(0, Int(count)) {
         tell(events[index])
-        giveWay()
+        pauseReading()
       }
       runAgain()
       handleBatch()
       runTimersAndJobs()
+      if count > 0 || !jobs.isEmpty || !againSources.isEmpty { late.runIfOld(clock: Self.clock) } else { late.run(clock: Self.clock) }
     }
     finish()
   }
 
-  private func giveWay() {
+  private func pauseReading() {
     guard readSinceJobs >= Self.readBetweenJobs else { return }
     handleBatch()
     runTimersAndJobs()
@@ -236,7 +239,7 @@ public final class EpollLoop: @unchecked Sendable {
 
   /// In milliseconds, rounded up; -1: until something happens.
   private func waitingTime() -> Int32 {
-    guard jobs.isEmpty, againSources.isEmpty else { return 0 }
+    guard jobs.isEmpty, againSources.isEmpty, late.isEmpty else { return 0 }
     var time: Int32 = -1
     if let next = timers.next {
       let left = next - Self.clock()
@@ -253,7 +256,7 @@ public final class EpollLoop: @unchecked Sendable {
     for source in sources {
       source.isAgain = false
       if source.slot >= 0 { source.again() }
-      giveWay()
+      pauseReading()
     }
   }
 
@@ -286,7 +289,10 @@ public final class EpollLoop: @unchecked Sendable {
     while let source = slots.lazy.compactMap(\.source).first { source.loopEnded() }
     while let stream = relayed.values.first { stream.loopEnded() }
     // What that has set in motion comes to its end; what goes on for ever does not.
-    for _ in 0..<100 { runJobs() }
+    for _ in 0..<100 {
+      late.run(clock: Self.clock)
+      runJobs()
+    }
     timers.removeAll()
     againSources = []
     // The number may be another thread's one day.

@@ -29,8 +29,8 @@ final class EpollStream: EpollSource, ByteStream {
   @exclusivity(unchecked) var lingering: EpollTimer?
   @exclusivity(unchecked) private var footprint = Footprint()
   /// When there was something to read last.
-  @exclusivity(unchecked) private var lastTick: UInt64 = 0
-  private static let warmTicks: UInt64 = 32
+  @exclusivity(unchecked) private var lastTurn: UInt64 = 0
+  private static let warmTurns: UInt64 = 32
   /// Where the node lives on another loop: what hears of more than a delegate does.
   @exclusivity(unchecked) var relay: StreamRelay?
 
@@ -63,8 +63,8 @@ final class EpollStream: EpollSource, ByteStream {
   /// Has the processor fetch what handling the bytes touches. Where others are read before they are handled, or this was not long
   /// ago, there is nothing to be gained.
   private func fetch() {
-    defer { lastTick = loop.tick }
-    guard loop.hasOneEvent, loop.tick &- lastTick > Self.warmTicks else { return }
+    defer { lastTurn = loop.turn }
+    guard loop.hasOneEvent, loop.turn &- lastTurn > Self.warmTurns else { return }
     footprint.places.withUnsafeBufferPointer { cepoll_fetch($0.baseAddress, $0.count) }
   }
 
