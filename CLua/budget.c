@@ -218,6 +218,7 @@ static uint64_t thread_time(clua_vm *vm, uint64_t otherwise) {
 static uint64_t look(clua_vm *vm, uint64_t wall) {
   uint64_t limit = atomic_load_explicit(&vm->time_limit, memory_order_relaxed);
   uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_acquire);
+  if (epoch & 1) atomic_store_explicit(&vm->has_run_long, true, memory_order_relaxed);
   if (!(epoch & 1) || epoch != vm->seen_epoch) {
     vm->seen_epoch = epoch;
     vm->seen_at = epoch & 1 ? thread_time(vm, wall) : wall;

@@ -71,6 +71,7 @@ struct clua_vm {
   _Atomic uint64_t time_limit;
   bool is_watched;
   _Atomic uint64_t kill_epoch;  // the run that is over its time
+  _Atomic bool has_run_long;    // the watchdog has seen it run: whoever handles many messages should look at the clock
   uint64_t signaled_epoch;      // the run that was told of it last, and how often
   unsigned signals;
   int grace;                    // instructions the shipped Lua may still run once the run is over its budget

@@ -7,13 +7,13 @@ typedef struct { clua_receiver receiver; clua_next next; void *context; } messag
 typedef struct { messages_request messages; clua_decoder decoder; } decoding_request;
 
 // One message is over and well: the next has a budget of its own. False where a budget ran out as this one ended, which
-// leaving the run undoes; the next message must not pay for it.
+// leaving the run undoes; the next message must not pay for it. False, too, where the host should look at the clock.
 static bool next_run(clua_vm *vm) {
   uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
   atomic_store_explicit(&vm->epoch, epoch + 2, memory_order_release);
   atomic_signal_fence(memory_order_seq_cst);
   vm->failing = 0;
-  return __builtin_expect(!vm->kill, 1);
+  return __builtin_expect(!vm->kill && !atomic_load_explicit(&vm->has_run_long, memory_order_relaxed), 1);
 }
 
 // next_run() for the shipped Lua, where the messages of a read are handled in a loop of its own.

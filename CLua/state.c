@@ -74,6 +74,8 @@ void clua_close(clua_vm *vm) {
 
 size_t clua_memory_used(const clua_vm *vm) { return vm->used; }
 size_t clua_memory_peak(const clua_vm *vm) { return vm->peak; }
+bool clua_has_run_long(const clua_vm *vm) { return atomic_load_explicit(&vm->has_run_long, memory_order_relaxed); }
+void clua_forget_long_run(clua_vm *vm) { atomic_store_explicit(&vm->has_run_long, false, memory_order_relaxed); }
 bool clua_is_running(const clua_vm *vm) { return vm->running != NULL; }
 const char *clua_version(void) { return LUA_RELEASE; }
 

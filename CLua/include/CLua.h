@@ -87,6 +87,10 @@ size_t clua_buffered(const clua_vm *vm);
 // What the process has taken for the small blocks of all its VMs, so far.
 size_t clua_small_blocks_reserved(void);
 bool clua_is_running(const clua_vm *vm);
+// Whether the watchdog, which looks a few times in a budget, has seen it run since that was forgotten last: only then,
+// and after many messages, is the clock worth a look.
+bool clua_has_run_long(const clua_vm *vm);
+void clua_forget_long_run(clua_vm *vm);
 // Ends the run under way as a budget does: no pcall holds it up. For runs that were told to end and do not.
 void clua_end_run(clua_vm *vm);
 void clua_collect(clua_vm *vm);

@@ -76,6 +76,11 @@ public final class LuaVM {
   /// Whether Lua code is on the stack.
   public var isRunning: Bool { clua_is_running(raw) }
 
+  /// Whether Lua has run for long, or often, since that was forgotten last: a series of messages that was broken
+  /// off for it goes on once it is forgotten.
+  public var hasRunLong: Bool { clua_has_run_long(raw) }
+  public func forgetLongRun() { clua_forget_long_run(raw) }
+
   /// Ends the run under way as a budget does, whatever the script catches.
   public func endRun() { clua_end_run(raw) }
 
@@ -200,7 +205,8 @@ public final class LuaVM {
   }
 
   /// `receiver`'s call for each message that `next` gives: the message path, with no allocation but the Lua strings. Each
-  /// call has a budget of its own; one that waits or fails ends the series.
+  /// call has a budget of its own; one that waits or fails ends the series. It is broken off where Lua has run for long: see
+  /// ``hasRunLong``.
   @inline(__always)
   public func deliver(
     to receiver: LuaReceiver, in thread: LuaThread, from next: @escaping LuaMessageSource, _ context: UnsafeMutableRawPointer

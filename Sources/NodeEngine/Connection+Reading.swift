@@ -51,6 +51,32 @@ extension Connection {
     pump()
   }
 
+  /// From the hooks, in `receive`: others have their turn before the next message, and what has arrived stays. Whoever calls it
+  /// calls ``catchUp()`` later.
+  package func fallBehind() { isBehind = true }
+
+  /// Goes on behind ``fallBehind()``.
+  package func catchUp() {
+    guard isBehind else { return }
+    isBehind = false
+    guard isOpen else { return }
+    writingOnce {
+      pump()
+      inbound.close()
+      noteProgress()
+    }
+  }
+
+  /// What is sent meanwhile leaves in one write at the end; the end of the tick has nothing to do for it.
+  private func writingOnce(_ work: () -> Void) {
+    let isScheduled = isFlushScheduled
+    isFlushScheduled = true
+    work()
+    isFlushScheduled = isScheduled
+    node.tick &+= 1
+    flushNow()
+  }
+
   /// The hooks found bytes that are no message: ends the connection with reason `decode` and this text.
   public func failDecoding(_ message: String) {
     disconnect(DisconnectReason(.decode, message: message))
@@ -66,7 +92,7 @@ extension Connection {
       reader(isOver ? .ended : .more)
       if isOver { break }
     }
-    if phase == .live, !isHeld, !isReadingPaused, !isStream, reader == nil, dispatchesMessages,
+    if phase == .live, !isHeld, !isReadingPaused, !isBehind, !isStream, reader == nil, dispatchesMessages,
       inbound.count >= inbound.wanted || inbound.isEnded, inbound.count > 0
     {
       if let times = node.hookTimes, times.takesRead() { receiveTimed(times) } else { node.hooks.receive(self) }
@@ -75,7 +101,7 @@ extension Connection {
     guard phase != .gone else { return inbound.removeAll() }
     if inbound.isEnded { finishEnd() }
     // One that can never arrive whole would stall the connection without a word.
-    if phase == .live, !isHeld, !isStream, reader == nil, dispatchesMessages, inbound.wanted > readLimit {
+    if phase == .live, !isHeld, !isBehind, !isStream, reader == nil, dispatchesMessages, inbound.wanted > readLimit {
       failDecoding("a message of at least \(inbound.wanted) bytes is over max_read_buffer (\(readLimit))")
     }
     updateReading()
@@ -90,7 +116,7 @@ extension Connection {
 
   /// The peer has closed its side: what it sent is handled first, then the connection ends.
   private func finishEnd() {
-    guard phase == .live, !isHeld, !isReadingPaused else { return }
+    guard phase == .live, !isHeld, !isReadingPaused, !isBehind else { return }
     if dispatchesMessages, !isStream {
       disconnect(DisconnectReason(.eof))
     } else if inbound.count == 0 || inbound.count < inbound.wanted {
@@ -104,7 +130,7 @@ extension Connection {
   }
 
   private var shouldRead: Bool {
-    guard isOpen, isStreamAlive, !inbound.isEnded, !isReadingPaused else { return false }
+    guard isOpen, isStreamAlive, !inbound.isEnded, !isReadingPaused, !isBehind else { return false }
     if inbound.count >= readLimit { return reader != nil && inbound.count < inbound.wanted }
     guard isHeld else { return true }
     switch node.configuration.inboundPolicy {

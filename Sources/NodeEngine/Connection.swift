@@ -64,6 +64,8 @@ public final class Connection {
   /// Whether ``pauseReading()`` is in force.
   @exclusivity(unchecked) public internal(set) var isReadingPaused = false
   @exclusivity(unchecked) var isPumping = false
+  /// The rest of what has arrived waits for another turn; nothing is read meanwhile.
+  @exclusivity(unchecked) package internal(set) var isBehind = false
   /// Messages are handed to the hooks, and not read by a conversation. Set when the connection comes up.
   @exclusivity(unchecked) package var dispatchesMessages = false
 

@@ -128,7 +128,7 @@ extension LocalNode {
       guard connection.phase == .live else { return }
       connection.noteProgress()
       let limit = configuration.idleTimeout
-      if connection.isHeld || connection.isReadingPaused { return armIdleTimer(connection, after: limit) }
+      if connection.isHeld || connection.isReadingPaused || connection.isBehind { return armIdleTimer(connection, after: limit) }
       let left = limit - (scheduler.now - connection.lastProgressAt)
       guard left <= .zero else { return armIdleTimer(connection, after: left) }
       heuristics.idleTimeouts += 1

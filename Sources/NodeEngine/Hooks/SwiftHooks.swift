@@ -121,8 +121,13 @@ public final class SwiftHooks: NodeHooks {
   public func receive(_ connection: Connection) {
     guard let processing else { return }
     let inbound = connection.inbound
+    var turn = MessageTurn(scheduler)
     do {
       while connection.isOpen, !connection.isReadingPaused, !connection.isHoldingMessages {
+        guard turn.hasNext() else {
+          connection.fallBehind()
+          return scheduler.giveWay { connection.catchUp() }
+        }
         switch inbound.nextMessage() {
         case .message(let bytes): try processing.process(bytes, from: connection)
         case .needMore: return

@@ -23,6 +23,8 @@ package final class ConnectionScript {
   @exclusivity(unchecked) var hasStash = false
   /// The parked run that handles messages; while there is one, the next message waits.
   @exclusivity(unchecked) var dispatch: ScriptTask?
+  /// Messages that the binding's loop may take until it looks at the clock.
+  @exclusivity(unchecked) var seriesLeft = MessageTurn.series
   /// Runs bound to the connection that are not over: each ends with it.
   @exclusivity(unchecked) var runs: [ScriptTask] = []
   @exclusivity(unchecked) var handshakeRun: ScriptTask?

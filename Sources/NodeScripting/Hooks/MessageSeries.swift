@@ -9,6 +9,8 @@ struct MessageSeries {
   /// Nothing more was to be had when it was asked last.
   private(set) var isOver = false
   private(set) var problem: String?
+  /// Messages until somebody looks at the clock.
+  private var left = MessageTurn.series
 
   init(_ side: ConnectionScript) {
     self.side = .passUnretained(side)
@@ -18,12 +20,17 @@ struct MessageSeries {
   static let next: LuaMessageSource = { context, bytes, count in
     let series = context!.assumingMemoryBound(to: MessageSeries.self)
     let isGiven = series.pointee.next(&bytes!.pointee, &count!.pointee)
-    if !isGiven { series.pointee.isOver = true }
+    if !isGiven, series.pointee.left >= 0 { series.pointee.isOver = true }
     return isGiven
   }
 
+  /// For as many messages again.
+  mutating func goOn() { left = MessageTurn.series }
+
   @inline(__always)
   private mutating func next(_ start: inout UnsafeRawPointer?, _ count: inout Int) -> Bool {
+    left &-= 1
+    guard left >= 0 else { return false }
     // A hook ended or paused the connection, or asked for a reply.
     guard side._withUnsafeGuaranteedRef({ $0.connection.takesMessages && !$0.hasRequests }) else { return false }
     switch inbound._withUnsafeGuaranteedRef({ $0.nextMessage() }) {
@@ -49,12 +56,14 @@ struct MessageSeries {
   static let look: LuaMessageSource = { context, bytes, count in
     let series = context!.assumingMemoryBound(to: MessageSeries.self)
     let isGiven = series.pointee.look(&bytes!.pointee, &count!.pointee)
-    if !isGiven { series.pointee.isOver = true }
+    if !isGiven, series.pointee.left >= 0 { series.pointee.isOver = true }
     return isGiven
   }
 
   @inline(__always)
-  private func look(_ start: inout UnsafeRawPointer?, _ count: inout Int) -> Bool {
+  private mutating func look(_ start: inout UnsafeRawPointer?, _ count: inout Int) -> Bool {
+    left &-= 1
+    guard left >= 0 else { return false }
     guard side._withUnsafeGuaranteedRef({ $0.connection.takesMessages && !$0.hasRequests }) else { return false }
     let bytes = inbound._withUnsafeGuaranteedRef { $0.bytes }
     start = bytes.baseAddress
@@ -80,5 +89,42 @@ struct MessageSeries {
     let series = context!.assumingMemoryBound(to: MessageSeries.self)
     series.pointee.inbound._withUnsafeGuaranteedRef { $0.expect(total) }
     series.pointee.isOver = true
+  }
+}
+
+extension ConnectionScript {
+  /// Whether others have their turn before the next message; otherwise the series may go on.
+  func hasHadItsTurn(_ series: inout MessageSeries) -> Bool {
+    runtime.vm.forgetLongRun()
+    guard runtime.turns.isMessageShareUsed else {
+      series.goOn()
+      return false
+    }
+    fallBehind()
+    return true
+  }
+
+  /// Whether the binding's loop may go on: asked before each message.
+  @inline(__always)
+  var mayGoOn: Bool {
+    seriesLeft &-= 1
+    return (seriesLeft >= 0 && !runtime.vm.hasRunLong) || mayGoOnAfterSeries()
+  }
+
+  @inline(never)
+  private func mayGoOnAfterSeries() -> Bool {
+    runtime.vm.forgetLongRun()
+    seriesLeft = MessageTurn.series
+    guard runtime.turns.isMessageShareUsed else { return true }
+    fallBehind()
+    return false
+  }
+
+  /// What else has arrived is handled when its turn comes; until then nothing is read.
+  func fallBehind() {
+    let connection = connection
+    guard !connection.isBehind else { return }
+    connection.fallBehind()
+    runtime.turns.wait(.goingOn) { connection.catchUp() }
   }
 }

@@ -9,6 +9,9 @@ extension ScriptHooks {
     guard side.dispatch == nil else { return }
     guard let function = processMessage else { return }
     guard let binding = side.binding else { return }
+    guard runtime.turns.takesMessages else { return side.fallBehind() }
+    runtime.turns.begin()
+    defer { runtime.turns.end() }
     if !side.hasRequests && (binding.isDirect || binding.decoder != nil) {
       deliver(function, binding.decoder, to: side)
     } else if let loop = binding.loop {
@@ -32,7 +35,7 @@ extension ScriptHooks {
           runtime.vm.deliver(to: receiver, in: task.thread, from: MessageSeries.next, series)
         }
       }
-    } while status == .finished && !series.isOver
+    } while status == .finished && !series.isOver && !side.hasHadItsTurn(&series)
     guard status == .finished else { return settleMessage(task, status, of: side) }
     runtime.recycle(task)
     if let problem = series.problem { return side.connection.failDecoding(problem) }

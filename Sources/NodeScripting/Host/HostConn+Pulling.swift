@@ -112,6 +112,8 @@ extension HostConn {
     let isLive = side.map { $0.connection.isOpen && !$0.connection.isReadingPaused } ?? false
     // While the code is about to be replaced only what is decoded already goes to the hook.
     let mayTake = side.map { !$0.hooks.isHolding || $0.hasStash } ?? false
-    return call.returns { $0.boolean(isLive && mayTake) }
+    // What is decoded already does not wait for a turn.
+    let hasTurn = side.map { $0.hasStash || !$0.connection.isBehind && $0.mayGoOn } ?? false
+    return call.returns { $0.boolean(isLive && mayTake && hasTurn) }
   }
 }

@@ -47,6 +47,11 @@ final class ScriptTurns {
   init(_ scheduler: any Scheduler) { self.scheduler = scheduler }
 
   var isEmpty: Bool { goingOn.isEmpty && beginning.isEmpty }
+  /// Messages that were just read may be handled. Those of the loop's next turn need not wait for what is in line: one whose
+  /// messages are in line is not read from, so that a peer that floods does not keep the others waiting.
+  var takesMessages: Bool { !isOver || scheduler.turn != turn }
+  /// One connection has had its share of this turn.
+  var isMessageShareUsed: Bool { !takesMessages || scheduler.now.nanoseconds - startedAt >= MessageTurn.share }
   /// Nothing is to be waited for.
   var isFree: Bool { !isOver && !isGivingTurns }
 
@@ -100,6 +105,7 @@ final class ScriptTurns {
   func noteOverBudget() {
     isOver = true
     isOverBudget = true
+    turn = scheduler.turn
     if left != nil { left = 0 }
     askForTurn()
   }

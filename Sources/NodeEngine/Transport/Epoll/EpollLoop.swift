@@ -5,7 +5,8 @@ import Synchronization
 /// A thread that waits for sockets, timers and jobs, and the executor of the actors that live on it.
 ///
 /// A tick: what epoll tells, those who had to stop for others in the tick before, timers, jobs; where much is read,
-/// timers and jobs have their turn in between, too. What gives way comes last, a short while of it. All but `execute`, `enqueue` and `stop` is called on it.
+/// timers and jobs have their turn in between, too. What gives way comes last, a short while of it. All but `execute`,
+/// `enqueue` and `stop` is called on it.
 public final class EpollLoop: @unchecked Sendable {
   // Unchecked: everything but the mailbox and the thread's number is touched by the loop's thread only.
 
@@ -210,7 +211,8 @@ public final class EpollLoop: @unchecked Sendable {
       runAgain()
       handleBatch()
       runTimersAndJobs()
-      if count > 0 || !jobs.isEmpty || !againSources.isEmpty { late.runIfOld(clock: Self.clock) } else { late.run(clock: Self.clock) }
+      let isBusy = count > 0 || !jobs.isEmpty || !againSources.isEmpty
+      if isBusy { late.runIfOld(clock: Self.clock) } else { late.run(clock: Self.clock) }
     }
     finish()
   }
