@@ -149,7 +149,8 @@ struct RunCommand: AsyncParsableCommand {
     let (seconds, attoseconds) = limit.components
     let nanoseconds = min(seconds, 1_000_000_000) * 1_000_000_000 + attoseconds / 1_000_000_000
     DispatchQueue(label: "moonpeer.shutdown").asyncAfter(deadline: .now() + .nanoseconds(Int(nanoseconds))) {
-      LogQueue.standardError.addLast("moonpeer: the shutdown took longer than \(limit) (--shutdown-timeout); left without finishing it\n")
+      LogQueue.standardError.addLast(
+        "moonpeer: the shutdown took longer than \(limit) (--shutdown-timeout); left without finishing it\n")
       _exit(ExitStatus.failed.rawValue)
     }
   }

@@ -10,6 +10,13 @@ extension EpollLoop: SerialExecutor {
 
 extension EpollLoop: Scheduler {
   public var executor: any SerialExecutor { self }
+
+  static func clock() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+
   public var now: MonotonicTime { MonotonicTime(nanoseconds: Self.clock()) }
 
   public var wallClock: Double { RealWorld.wallClock }

@@ -95,12 +95,6 @@ public final class EpollLoop: @unchecked Sendable {
   /// Whether the caller runs on the loop's thread.
   var isCurrent: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
 
-  static func clock() -> Int64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
-  }
-
   // Sources
 
   /// Watches a source's descriptor for everything; false where the system refuses.
