@@ -95,6 +95,7 @@ struct NodePlan: Sendable {
     it.maxConnectionsPerIP = .random(in: 3...8, using: &generator)
     if Bool.random(using: &generator) { it.maxConnectionsPerSubnet = .random(in: 5...10, using: &generator) }
     it.maxConnecting = .random(in: 2...5, using: &generator)
+    it.maxListeners = .random(in: 2...16, using: &generator)
     it.handshakeTimeout = .milliseconds(.random(in: 300...1500, using: &generator))
     it.connectionTimeout = .milliseconds(1000)
     it.idleTimeout = .milliseconds([0, 500, 3000].randomElement(using: &generator)!)

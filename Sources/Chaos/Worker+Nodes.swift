@@ -76,7 +76,7 @@ extension Worker {
         }
       }
       guard let problem else { return }
-      check(problem, "listen", allowed: [.addressInUse, .shutdown])
+      check(problem, "listen", allowed: [.addressInUse, .limit, .shutdown])
       if problem.code == .shutdown { return }
     }
   }
