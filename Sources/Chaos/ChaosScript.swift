@@ -80,6 +80,8 @@ struct ChaosScript {
 
     -- The number is given before the wait: those who wait go in the order in which they came.
     local function send(node, conn, action, size)
+      -- Last words of a run that is not the connection's could still leave; nobody would know how many it was in the end.
+      if conn.state.over then return nil end
       local number = (conn.state.sent or 0) + 1
       conn.state.sent = number
       local ok, sent = pcall(conn.send, conn, pack(node, conn, 0, number, action, size))
@@ -173,6 +175,7 @@ struct ChaosScript {
     end,
     on_connect = connected,
     on_disconnect = function(node, conn, reason)
+      conn.state.over = true
       info(("d %d %d %s"):format(conn.id, conn:stats().messages_sent, reason.kind))
       local dice = node:random(300)
       if dice == 1 then error("an end with a fault") end
