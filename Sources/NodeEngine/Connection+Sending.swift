@@ -46,7 +46,7 @@ extension Connection {
   /// How much may be queued without another look, once a flush is under way to come: until the marks, the tick's share, a
   /// flush, another sender that waits, or the end.
   private func notePlainRoom() {
-    guard isFlushScheduled, writers.isEmpty, canSend else { return }
+    guard isFlushScheduled, writers.isEmpty, canSend, !node.refusesSending else { return }
     if tick != node.tick {
       tick = node.tick
       sentInTick = 0

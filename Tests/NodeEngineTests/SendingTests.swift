@@ -17,6 +17,36 @@ import Testing
     }
   }
 
+  /// Tries to send where nothing may be sent, in the middle of a read.
+  private final class Forbidden: Recorder, @unchecked Sendable {
+    let outcomes = Mutex<[SendOutcome]>([])
+
+    override func process(_ message: UnsafeRawBufferPointer, from connection: Connection) throws {
+      let before = connection.send(message)
+      let inside = connection.node.withoutSending {
+        [connection.send(message), connection.trySend(message), connection.write(message)]
+      }
+      outcomes.withLock { $0 += [before] + inside + [connection.send(message)] }
+    }
+  }
+
+  @Test func `Where nothing may be sent nothing is, also where a flush is coming anyway`() async throws {
+    let logic = Forbidden()
+    try await withNode(logic) { node in
+      let raw = try RawSocket(to: await node.address)
+      raw.send(frame([1]))
+      try await eventually("it has tried") { !logic.outcomes.withLock { $0.isEmpty } }
+      let outcomes = logic.outcomes.withLock { $0 }
+      #expect([outcomes.first, outcomes.last] == [.queued, .queued])
+      for outcome in outcomes.dropFirst().dropLast() {
+        if case .refused = outcome { continue }
+        Issue.record("\(outcome)")
+      }
+      #expect(outcomes.count == 5)
+      raw.close()
+    }
+  }
+
   @Test func `Messages and bytes are counted on both sides, and survive the disconnect`() async throws {
     let echo = Echo()
     let logic = Recorder()
