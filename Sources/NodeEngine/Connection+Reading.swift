@@ -63,7 +63,9 @@ extension Connection {
     writingOnce {
       pump()
       inbound.close()
-      noteProgress()
+      // What has come meanwhile was not read for a reason of the node's own.
+      lastProgressAt = node.scheduler.now
+      dropSurplus()
     }
   }
 
@@ -172,13 +174,17 @@ extension Connection: ByteStreamDelegate {
     guard isOpen else { return }
     noteProgress()
     if !hasFootprint, inbound.messagesReceived > 0 { noteFootprint() }
-    if isHeld, node.configuration.inboundPolicy == .drop {
-      let limit = node.configuration.inboundQueue
-      let dropped =
-        framing?.kind == .external ? node.hooks.drain(self, keeping: limit) : inbound.dropMessages(beyond: limit)
-      if dropped > 0 { node.noteDropped(dropped, self) }
-    }
+    dropSurplus()
     updateReading()
+  }
+
+  /// Where more messages wait behind a hook than may, and they are to be dropped.
+  private func dropSurplus() {
+    guard isOpen, isHeld, node.configuration.inboundPolicy == .drop else { return }
+    let limit = node.configuration.inboundQueue
+    let dropped =
+      framing?.kind == .external ? node.hooks.drain(self, keeping: limit) : inbound.dropMessages(beyond: limit)
+    if dropped > 0 { node.noteDropped(dropped, self) }
   }
 
   private func noteFootprint() {

@@ -113,7 +113,7 @@ extension HostConn {
     // While the code is about to be replaced only what is decoded already goes to the hook.
     let mayTake = side.map { !$0.hooks.isHolding || $0.hasStash } ?? false
     // What is decoded already does not wait for a turn.
-    let hasTurn = side.map { $0.hasStash || !$0.connection.isBehind && $0.mayGoOn } ?? false
-    return call.returns { $0.boolean(isLive && mayTake && hasTurn) }
+    let hasTurn = isLive && mayTake && (side.map { $0.hasStash || !$0.connection.isBehind && $0.mayGoOn } ?? false)
+    return call.returns { $0.boolean(hasTurn) }
   }
 }

@@ -32,6 +32,8 @@ final class ScriptTurns {
   @exclusivity(unchecked) private var next = Line.goingOn
   /// The share is used up.
   @exclusivity(unchecked) private(set) var isOver = false
+  /// In which turn of the loop that was; it holds until the VM is given a turn, which may be some later.
+  @exclusivity(unchecked) private var overIn: UInt64 = 0
   /// A run was ended over its budget.
   @exclusivity(unchecked) private(set) var isOverBudget = false
   @exclusivity(unchecked) private var isTurnComing = false
@@ -49,7 +51,7 @@ final class ScriptTurns {
   var isEmpty: Bool { goingOn.isEmpty && beginning.isEmpty }
   /// Messages that were just read may be handled. Those of the loop's next turn need not wait for what is in line: one whose
   /// messages are in line is not read from, so that a peer that floods does not keep the others waiting.
-  var takesMessages: Bool { !isOver || scheduler.turn != turn }
+  var takesMessages: Bool { !isOver || scheduler.turn != overIn }
   /// One connection has had its share of this turn.
   var isMessageShareUsed: Bool { !takesMessages || scheduler.now.nanoseconds - startedAt >= MessageTurn.share }
   /// Nothing is to be waited for.
@@ -98,6 +100,7 @@ final class ScriptTurns {
     if let left { self.left = left - taken }
     guard spent >= Self.share else { return }
     isOver = true
+    overIn = current
     askForTurn()
   }
 
@@ -105,7 +108,7 @@ final class ScriptTurns {
   func noteOverBudget() {
     isOver = true
     isOverBudget = true
-    turn = scheduler.turn
+    overIn = scheduler.turn
     if left != nil { left = 0 }
     askForTurn()
   }

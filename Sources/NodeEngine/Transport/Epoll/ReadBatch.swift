@@ -16,7 +16,6 @@ final class ReadBatch {
   private static let largestRead = 4096
   /// Handlers that take longer than this do not keep others' answers waiting.
   private static let patience: Int64 = 50_000
-  private static let looksAtClockEvery = 4
 
   /// How much of the loop's read buffer is taken.
   @exclusivity(unchecked) private(set) var used = 0
@@ -49,7 +48,8 @@ final class ReadBatch {
     for index in reads.indices {
       let read = reads[index]
       read.stream.handOut(UnsafeRawBufferPointer(start: buffer + read.start, count: read.count))
-      guard isHandling, index % Self.looksAtClockEvery == Self.looksAtClockEvery - 1 else { continue }
+      guard isHandling else { continue }
+      // After each: the next may use up a whole budget.
       let now = EpollLoop.clock()
       if now - begin > Self.patience {
         write()
