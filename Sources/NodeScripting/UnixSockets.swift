@@ -6,8 +6,9 @@ import NodeEngine
 ///
 /// Behind such a socket is a program that trusts whoever can reach it (a console, a database, a container's host), and a script
 /// often dials what a peer has told it. So none is allowed unless it was named, also for a script that is trusted.
-struct UnixSockets: Sendable {
-  private let allowed: Set<String>
+package struct UnixSockets: Sendable {
+  // Bytes, as for the kernel: two texts that are equal to a reader may be two files.
+  private let allowed: Set<[UInt8]>
 
   /// Those of the options, and the addresses that the options, and not the script, give for the node to listen on.
   init(_ options: ScriptOptions) {
@@ -17,14 +18,16 @@ struct UnixSockets: Sendable {
       guard case .unix(let path) = address else { return nil }
       return path
     }
-    allowed = Set((options.unixSockets + own).compactMap(Self.plain))
+    // An address that was given is allowed as it is, wherever it climbs.
+    allowed = Set((options.unixSockets + own).compactMap(Self.plain) + own.map { Array($0.utf8) })
   }
 
   /// Why the script may not dial or listen there; nil: it may.
   func problem(with address: PeerAddress) -> NodeError? {
     guard case .unix(let path) = address else { return nil }
-    if let plain = Self.plain(path), let slash = plain.lastIndex(of: "/") {
-      let folder = slash == plain.startIndex ? "/" : String(plain[..<slash])
+    if allowed.contains(Array(path.utf8)) { return nil }
+    if let plain = Self.plain(path), let last = plain.lastIndex(of: Self.slash) {
+      let folder = last == 0 ? [Self.slash] : Array(plain[..<last])
       if allowed.contains(plain) || allowed.contains(folder) { return nil }
     }
     return NodeError(
@@ -33,16 +36,27 @@ struct UnixSockets: Sendable {
         + "folder's, with --unix-sockets PATH (in scenarios unix_sockets, in Swift ScriptOptions.unixSockets)")
   }
 
-  /// From the root, each part once; nil for a path that climbs, since what it means depends on links.
-  private static func plain(_ path: String) -> String? {
-    var whole = path
-    if !path.hasPrefix("/") {
+  /// Why a socket or a folder cannot be named so; nil: it can.
+  package static func problem(naming path: String) -> String? {
+    if path.isEmpty { return "an empty path names nothing" }
+    if path.hasPrefix("unix:") { return "a path is expected, without unix: before it" }
+    return plain(path) == nil ? "a path with .. in it names nothing that is sure to stay the same" : nil
+  }
+
+  private static let slash = UInt8(ascii: "/")
+
+  /// From the root, each part once; nil for none, and for a path that climbs, since what it means depends on links.
+  private static func plain(_ path: String) -> [UInt8]? {
+    guard !path.isEmpty else { return nil }
+    var whole = Array(path.utf8)
+    if whole[0] != slash {
       guard let current = getcwd(nil, 0) else { return nil }
       defer { free(current) }
-      whole = String(cString: current) + "/" + path
+      whole = UnsafeBufferPointer(start: current, count: strlen(current)).map { UInt8(bitPattern: $0) } + [slash] + whole
     }
-    let parts = whole.split(separator: "/").filter { $0 != "." }
-    guard !parts.contains("..") else { return nil }
-    return "/" + parts.joined(separator: "/")
+    let dot = UInt8(ascii: ".")
+    let parts = whole.split(separator: slash).filter { !$0.elementsEqual([dot]) }
+    guard !parts.contains(where: { $0.elementsEqual([dot, dot]) }) else { return nil }
+    return parts.isEmpty ? [slash] : parts.reduce(into: []) { $0 += [slash] + $1 }
   }
 }

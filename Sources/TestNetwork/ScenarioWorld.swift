@@ -71,6 +71,9 @@ final class ScenarioWorld: Sendable {
       } else if key == "unix_sockets" {
         // The scenario file is its user's, and says what the nodes' scripts may.
         options.unixSockets = field.value.table?.array.compactMap(\.text) ?? [field.value.text].compactMap { $0 }
+        if let problem = options.unixSockets.lazy.compactMap(UnixSockets.problem).first {
+          throw ScriptError(code: .configuration, message: "unix_sockets: \(problem)")
+        }
       } else if keys.contains(key) {
         options.configuration.append((key, ConfigurationValue(field.value)))
       } else {

@@ -47,6 +47,36 @@ import Testing
     }
   }
 
+  @Test(arguments: ["../\u{301}x", "deep/\u{301}x", "..//\u{301}x", "\u{600}/x"])
+  func `A folder that is named is left by no name that looks like one in it`(name: String) async throws {
+    let folder = try Folder()
+    let inner = folder.path + "/inner"
+    try FileManager.default.createDirectory(atPath: inner + "/deep", withIntermediateDirectories: true)
+    try await withNodes { nodes in
+      let node = try await nodes.start("return {}") { $0.unixSockets = [inner] }
+      let kind = "return select(2, node:listen('unix:' .. ...)).kind"
+      #expect(try await node.lua(kind, LuaValue("\(inner)/\(name)")) == "not_allowed")
+      #expect(try await node.lua("return node:listen('unix:' .. ...) ~= nil", LuaValue(inner + "/a")) == .boolean(true))
+      #expect(folder.names == ["inner"])
+    }
+  }
+
+  @Test func `One that is named is named by its bytes, and an address that was given is allowed as it is`() async throws {
+    let folder = try Folder()
+    try FileManager.default.createDirectory(atPath: folder.path + "/deep", withIntermediateDirectories: false)
+    try await withNodes { nodes in
+      let node = try await nodes.start("return {}") {
+        $0.unixSockets = [folder.path + "/k\u{e4}se", ""]
+        $0.configuration = [("listen", .string("unix:\(folder.path)/deep/../b"))]
+      }
+      let listen = "local bound, problem = node:listen('unix:' .. ...) return bound and 'done' or problem.kind"
+      #expect(try await node.lua(listen, LuaValue(folder.path + "/ka\u{308}se")) == "not_allowed")
+      #expect(try await node.lua(listen, LuaValue(folder.path + "/k\u{e4}se")) == "done")
+      #expect(try await node.lua(listen, LuaValue("mp-nowhere")) == "not_allowed")
+      #expect(folder.names.contains("b"))
+    }
+  }
+
   @Test func `Its own config names none: the node does not start, and is not reloaded to it`() async throws {
     let folder = try Folder()
     let text = "return {\n  config = { listen = 'unix:\(folder.path)/a' },\n}"

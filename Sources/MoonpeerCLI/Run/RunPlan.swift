@@ -25,6 +25,11 @@ struct RunPlan: Sendable {
     var options = ScriptOptions()
     options.isTrusted = command.isTrusted
     options.configuration = settings.filter { $0.key != "name" }
+    for path in command.unixSockets {
+      if let problem = UnixSockets.problem(naming: path) {
+        throw CommandFailure(.usage, "--unix-sockets: \"\(Printable.text(path))\": \(problem)")
+      }
+    }
     // A script may come back to where it was sent.
     options.unixSockets =
       command.unixSockets
