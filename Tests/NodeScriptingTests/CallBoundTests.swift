@@ -54,6 +54,18 @@ import Testing
     }
   }
 
+  @Test func `Results that are too much for the caller are an error of the call, and not the end of the run`() async throws {
+    try await withNodes { nodes in
+      _ = try await nodes.start(callee, name: "callee")
+      let caller = try await nodes.start("return {}", name: "caller") { $0.configuration = [("script_memory", .string("2MiB"))] }
+      let error = try await refusal(caller, "node:call('callee', 'large', 10 << 20)")
+      #expect(error.kind == "too_large")
+      #expect(error.message.contains("the results of calls of caller"), "\(error)")
+      // What has arrived is let go of: far more than the room, one after the other.
+      #expect(try await caller.lua("for i = 1, 20 do assert(#node:call('callee', 'large', 100000) == 100000) end return 1") == 1)
+    }
+  }
+
   @Test func `A call counts until it has ended, also where its caller has given up`() async throws {
     try await withNodes { nodes in
       let target = try await nodes.start(callee, name: "callee")

@@ -49,7 +49,12 @@ extension CallAccount.Side {
 
   /// Why so many bytes more are not held; nil: they are.
   func refusal(ofBytes more: Int, _ what: String, _ configuration: NodeConfiguration) -> ScriptError? {
-    guard let room = CallAccount.room(configuration), bytes + more > room else { return nil }
+    refusal(ofBytes: more, what, room: CallAccount.room(configuration))
+  }
+
+  /// The same; without room there is no bound.
+  func refusal(ofBytes more: Int, _ what: String, room: Int?) -> ScriptError? {
+    guard let room, bytes + more > room else { return nil }
     let bound = "a quarter of its script_memory (\(room) bytes)"
     guard more <= room else {
       return .refusedCall(kind: "too_large", "\(more) bytes are more than \(what) may have: \(bound)")

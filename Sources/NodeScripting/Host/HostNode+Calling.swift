@@ -30,6 +30,8 @@ extension HostNode {
       return call.raise("unknown", "node:call: no node named \"\(target)\" in this process\(hint)")
     }
     let scheduler = hooks.runtime.scheduler
+    let room = CallAccount.room(hooks.node.configuration)
+    let results = "the results of calls of \(hooks.node.name)"
     return hooks.runtime.park(call, "node:call") { wait in
       // Counted until the call has ended: cancelling the run ends the wait and not the work.
       hooks.calls.asked.begin(arguments.bytes)
@@ -42,13 +44,25 @@ extension HostNode {
           result = .failure(error)
         }
         scheduler.execute {
-          waiting.value.account.asked.end(arguments.bytes)
-          switch result {
-          case .success(let values):
-            waiting.value.wait.resume { pack in values.forEach { pack.value($0) } }
-            node.letGo(values)
-          case .failure(let error): waiting.value.wait.fail(error)
+          let (wait, account) = (waiting.value.wait, waiting.value.account)
+          guard case .success(let values) = result, !values.isEmpty else {
+            account.asked.end(arguments.bytes)
+            if case .failure(let error) = result { wait.fail(error) } else { wait.resume { _ in } }
+            return
           }
+          let bytes = values.footprint
+          if let refusal = account.asked.refusal(ofBytes: bytes, results, room: room) {
+            account.asked.end(arguments.bytes)
+            node.letGo(values)
+            return wait.fail(refusal)
+          }
+          account.asked.hold(bytes)
+          let held = HeldResults(values) {
+            account.asked.end(arguments.bytes + bytes)
+            node.letGo(values)
+          }
+          // Its turn may be some time off.
+          wait.resume { pack in held.take().forEach { pack.value($0) } }
         }
       }
       return {}
@@ -80,6 +94,30 @@ extension HostNode {
     if let refusal = asked.refusal(whose, adding: bytes, configuration) { return .failure(refusal) }
     return .success(CallArguments(values, bytes: bytes))
   }
+}
+
+/// The results of a call on their way into the script that asked: counted until they are there, or nobody waits any more.
+private final class HeldResults {
+  private var values: [LuaValue]
+  private var letGo: (() -> Void)?
+
+  init(_ values: [LuaValue], letGo: @escaping () -> Void) {
+    self.values = values
+    self.letGo = letGo
+  }
+
+  func take() -> [LuaValue] {
+    defer { release() }
+    return values
+  }
+
+  private func release() {
+    let letGo = letGo
+    (self.letGo, values) = (nil, [])
+    letGo?()
+  }
+
+  deinit { release() }
 }
 
 /// The caller's side of a call that is under way; belongs to the caller's loop.
