@@ -46,12 +46,20 @@ static int bounded_pack(lua_State *L) {
   return with_arguments(L, CLUA_string_pack);
 }
 
+// Whether %q stands in it, behind a zero byte too.
+static bool quotes(const char *format, size_t length) {
+  for (const char *end = format + length; (format = memchr(format, '%', (size_t)(end - format))); format++) {
+    if (end - format > 1 && format[1] == 'q') return true;
+  }
+  return false;
+}
+
 // %q prints each byte that is not a character by itself: a quarter of a second for 1 MiB of zeros.
 static int bounded_format(lua_State *L) {
   clua_make_room(L);
   size_t length;
   const char *format = luaL_checklstring(L, 1, &length);
-  if (strstr(format, "%q") && text_in_arguments(L, lua_gettop(L)) > length + MOST_QUOTED) {
+  if (quotes(format, length) && text_in_arguments(L, lua_gettop(L)) > length + MOST_QUOTED) {
     return luaL_error(L, "string.format: more than 1 MiB is not quoted (%%q)");
   }
   return with_arguments(L, CLUA_string_format);

@@ -47,6 +47,7 @@ struct Run: ParsableCommand {
     let chosen = Case.all.filter { one in cases.isEmpty || cases.contains { one.name.hasPrefix($0) } }
     guard !chosen.isEmpty else { throw ValidationError("no case is called so; --list names them") }
     let raw = try RawLoop.find(rawloop)
+    defer { raw?.remove() }
     let scale = Scale(runs: quick ? 3 : runs, seconds: quick ? 0.3 : seconds, isQuick: quick, load: Machine.load)
     var reports: [Report] = []
     for one in chosen {

@@ -3,6 +3,8 @@ import Foundation
 /// `../shared/tools/rawloop.c`, where it is present: the limit to measure against.
 struct RawLoop {
   private let program: String
+  /// It was built for this call, and goes with it.
+  private let isBuilt: Bool
 
   /// - Parameter path: the source, the program, or nil for the usual place; nil is returned where there is none.
   static func find(_ path: String?) throws -> RawLoop? {
@@ -11,10 +13,15 @@ struct RawLoop {
       if path != nil { throw BenchError("there is no \(source)") }
       return nil
     }
-    guard source.hasSuffix(".c") else { return RawLoop(program: source) }
+    guard source.hasSuffix(".c") else { return RawLoop(program: source, isBuilt: false) }
     let program = FileManager.default.temporaryDirectory.appendingPathComponent("moonpeer-rawloop-\(getpid())").path
     _ = try Subprocess.output("/usr/bin/env", ["cc", "-O2", "-pthread", "-o", program, source])
-    return RawLoop(program: program)
+    return RawLoop(program: program, isBuilt: true)
+  }
+
+  /// Nobody needs it any more.
+  func remove() {
+    if isBuilt { try? FileManager.default.removeItem(atPath: program) }
   }
 
   /// One run; its figure in the same unit as ours.

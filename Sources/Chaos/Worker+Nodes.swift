@@ -86,7 +86,7 @@ extension Worker {
     let fault: ChaosScript.Fault = chance(3) ? .allCases.randomElement(using: &generator)! : .none
     let isDear = [.topLoop, .topBomb, .restoreLoop].contains(fault)
     let script = ChaosScript(
-      version: Int.random(in: 2...1_000_000, using: &generator), codec: .allCases.randomElement(using: &generator)!,
+      version: Int.random(in: 2...(1 << 52), using: &generator), codec: .allCases.randomElement(using: &generator)!,
       isSession: node.isSession, fault: isDear && !world.allowsDear() ? .none : fault)
     let problem = await watch("reload", "\(node.description), fault \(fault)") { () -> ScriptError? in
       do throws(ScriptError) {

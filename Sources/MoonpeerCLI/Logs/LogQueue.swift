@@ -7,7 +7,7 @@ final class LogQueue: Sendable {
   /// Bytes that may wait.
   static let bound = 1 << 20
   /// So long the end of the process waits for a reader that stalls.
-  static let patience = 1.0
+  static let patience = 2.0
 
   static let standardError = LogQueue(.error)
 
@@ -32,10 +32,12 @@ final class LogQueue: Sendable {
   func sayLosses(_ line: @escaping @Sendable (Int) -> String) { state.withLock { $0.loss = line } }
 
   /// Never waits.
-  func add(_ text: String) {
+  func add(_ text: String) { add(text, room: Self.bound) }
+
+  private func add(_ text: String, room: Int) {
     let (isFirst, wakes) = state.withLock { state in
       // However long a line is, where nothing waits it may go.
-      guard state.size == 0 || state.size + text.utf8.count <= Self.bound else {
+      guard state.size == 0 || state.size + text.utf8.count <= room else {
         state.lost += 1
         return (false, state.lost == 1)
       }
@@ -63,9 +65,10 @@ final class LogQueue: Sendable {
     return drain.wait(timeout: .now() + seconds) == .success
   }
 
-  /// What is said before the process leaves, behind the log. Where standard error stalls, it is left unsaid.
+  /// What is said before the process leaves, behind the log, however much of that waits. Where standard error stalls, it is left
+  /// unsaid.
   func addLast(_ text: String) {
-    if !text.isEmpty { add(text) }
+    if !text.isEmpty { add(text, room: .max) }
     flush()
   }
 

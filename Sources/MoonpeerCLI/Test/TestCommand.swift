@@ -67,6 +67,7 @@ struct TestCommand: AsyncParsableCommand {
     try Interrupts.install { signal in
       reporter.finish(interruption: signal == SIGINT ? "interrupted" : "terminated")
       do throws(CommandFailure) { try junit?.write(reporter.entries, duration: reporter.elapsed) } catch { error.leave() }
+      LogQueue.standardError.flush()
       _exit(128 + signal)
     }
     let progress = progressTask(reporter)
