@@ -42,7 +42,7 @@
 ---| "decode" # Bytes are no message; raised by `codec.invalid` too.
 ---| "duplicate" # There is a connection with that peer already, or one is being set up.
 ---| "expectation" # A scenario's expectation or property does not hold.
----| "full" # `node:call`: `max_calls` are under way, here or there, or what they were given takes a quarter of `script_memory`.
+---| "full" # `node:call`: `max_calls` are under way, here or there, or what they carry takes a quarter of `script_memory`.
 ---| "handshake" # The handshake hook failed.
 ---| "json" # A text is no JSON, or a value cannot be.
 ---| "limit" # One of `max_connections`, `max_connections_per_ip`, `max_connections_per_subnet`, `max_connecting`, `max_listeners` is used up, or calls that wait for each other are over 32 deep.
@@ -219,7 +219,7 @@ function moonpeerNode:send(address, message) end
 ---@return integer count
 function moonpeerNode:broadcast(message, options) end
 
---- Runs another script's call and gives what it returns; raises what it raises, and kind `full` at once where `max_calls` are under way in one of the two nodes or what they were given takes a quarter of its `script_memory`: try again when some have ended. A call counts until it has ended, also where its caller has given up.
+--- Runs another script's call and gives what it returns; raises what it raises, and kind `full` at once where `max_calls` are under way in one of the two nodes or what they carry takes a quarter of its `script_memory`: try again when some have ended. A call counts until it has ended, also where its caller has given up.
 ---@param target string a node's name in this process
 ---@param name string one of its `calls`
 ---@param ... any plain data

@@ -102,7 +102,7 @@ extension LuaAPI {
       returns: [["...: any"]], waits: true,
       """
       Runs another script's call and gives what it returns; raises what it raises, and kind `full` at once where \
-      `max_calls` are under way in one of the two nodes or what they were given takes a quarter of its `script_memory`: \
+      `max_calls` are under way in one of the two nodes or what they carry takes a quarter of its `script_memory`: \
       try again when some have ended. A call counts until it has ended, also where its caller has given up.
       """),
     function(

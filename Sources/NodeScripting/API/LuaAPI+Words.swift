@@ -31,7 +31,7 @@ extension LuaAPI {
     APIWord(name: "expectation", doc: "A scenario's expectation or property does not hold."),
     APIWord(
       name: "full",
-      doc: "`node:call`: `max_calls` are under way, here or there, or what they were given takes a quarter of `script_memory`."),
+      doc: "`node:call`: `max_calls` are under way, here or there, or what they carry takes a quarter of `script_memory`."),
     APIWord(name: "handshake", doc: "The handshake hook failed."),
     APIWord(name: "json", doc: "A text is no JSON, or a value cannot be."),
     APIWord(
