@@ -105,7 +105,7 @@ let package = Package(
     .testTarget(name: "NodeCoreTests", dependencies: ["NodeCore", "FuzzSupport"], swiftSettings: strict),
     .testTarget(
       name: "NodeEngineTests",
-      dependencies: ["NodeEngine", "NodeCore", "FuzzSupport", logging, engine("NIOCore"), engine("NIOPosix")],
+      dependencies: ["NodeEngine", "NodeCore", "CEpoll", "FuzzSupport", logging, engine("NIOCore"), engine("NIOPosix")],
       swiftSettings: strict),
     .testTarget(
       name: "NodeScriptingTests",

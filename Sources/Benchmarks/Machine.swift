@@ -22,7 +22,7 @@ enum Machine {
       $0.trimmingCharacters(in: .whitespaces)
     }
     return "\(model ?? "an unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores, \(kernel), "
-      + "\(swiftVersion), Lua \(LuaVM.version)"
+      + "\(SocketRing.isAvailable ? "" : "no ")io_uring, \(swiftVersion), Lua \(LuaVM.version)"
   }
 
   private static var kernel: String {

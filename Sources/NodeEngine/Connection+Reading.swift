@@ -153,18 +153,10 @@ extension Connection: ByteStreamDelegate {
     isFlushScheduled = true
     handle(bytes)
     node.tick &+= 1
-    if !isScheduled, outgoing.count > 0, outgoing.count <= Self.smallWrite, inFlight == 0, stream.writesInTurn() { return }
+    if !isScheduled, waitsInLine() { return }
     isFlushScheduled = isScheduled
     flushNow()
   }
-
-  public func streamMayWrite() {
-    isFlushScheduled = false
-    flushNow()
-  }
-
-  /// A larger one is not kept waiting for others.
-  private static let smallWrite = 4096
 
   private func handle(_ bytes: UnsafeRawBufferPointer) {
     inbound.open(bytes)

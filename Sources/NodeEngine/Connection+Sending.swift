@@ -148,6 +148,24 @@ extension Connection {
     node.flushLater(self)
   }
 
+  /// A larger write is not kept waiting for others.
+  private static let smallWrite = 4096
+
+  /// Whether what is queued leaves with others' soon; there will be a turn for it, and no flush is to be scheduled until then.
+  func waitsInLine() -> Bool {
+    outgoing.count > 0 && outgoing.count <= Self.smallWrite && inFlight == 0 && isStreamAlive && stream.writesInTurn()
+  }
+
+  /// The scheduled flush, where others have one at the same time.
+  func flushInTurn() {
+    if !waitsInLine() { streamMayWrite() }
+  }
+
+  public func streamMayWrite() {
+    isFlushScheduled = false
+    flushNow()
+  }
+
   /// Hands what is queued to the stream, if none is on its way.
   func flushNow() {
     plainRoom = 0
@@ -168,10 +186,6 @@ extension Connection {
       if wroteWhileWritingOut {
         wroteWhileWritingOut = false
         streamWrote()
-      } else if isStreamAlive {
-        // Only what the kernel did not take at once needs a clock.
-        lastWriteProgressAt = node.scheduler.now
-        if writeTimer == nil { armWriteTimer(left: node.configuration.writeTimeout) }
       }
     }
   }
@@ -181,8 +195,7 @@ extension Connection {
     lastUnwritten = inFlight
     if outgoing.isLarge { node.trimLater(self) }
     relayed.write(taking: &outgoing)
-    lastWriteProgressAt = node.scheduler.now
-    if writeTimer == nil { armWriteTimer(left: node.configuration.writeTimeout) }
+    streamWaits()
   }
 
   /// Waits for room in the queue: `true` when there is some, `false` when the connection is over. First come,
@@ -252,28 +265,6 @@ extension Connection {
     while let first = flushers.first, first.target <= writtenTotal || !isStreamAlive {
       flushers.removeFirst()
       first.run(first.target <= writtenTotal ? nil : reason ?? DisconnectReason(.write))
-    }
-  }
-
-  // The write time-out: no progress of the queue's head for so long.
-
-  private func armWriteTimer(left: Duration) {
-    // Progress is seen when it is looked for, so a single look at the end would let a peer have twice the time.
-    let delay = min(left, node.configuration.writeTimeout / 4)
-    writeTimer = node.scheduler.schedule(after: delay) { [self] in
-      writeTimer = nil
-      guard inFlight > 0, isStreamAlive else { return }
-      let unwritten = stream.unwritten
-      let now = node.scheduler.now
-      if unwritten < lastUnwritten {
-        lastUnwritten = unwritten
-        lastWriteProgressAt = now
-      }
-      let limit = node.configuration.writeTimeout
-      let left = limit - (now - lastWriteProgressAt)
-      guard left <= .zero else { return armWriteTimer(left: left) }
-      node.heuristics.writeTimeouts += 1
-      abort(DisconnectReason(.writeTimeout, message: "the peer took nothing for \(limit)"))
     }
   }
 }

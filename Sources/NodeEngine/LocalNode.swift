@@ -161,10 +161,8 @@ public final class LocalNode {
       var connections = spareToFlush
       spareToFlush = []
       swap(&connections, &toFlush)
-      for connection in connections {
-        connection.isFlushScheduled = false
-        connection.flushNow()
-      }
+      // One alone has nobody to share with.
+      if connections.count == 1 { connections[0].streamMayWrite() } else { for one in connections { one.flushInTurn() } }
       connections.removeAll(keepingCapacity: connections.count < 1024)
       spareToFlush = connections
     }

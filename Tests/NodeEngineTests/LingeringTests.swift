@@ -78,8 +78,9 @@ import Testing
       let scheduler = LoopScheduler(MultiThreadedEventLoopGroup.singleton.next())
       let transport = SocketTransport(lingering: lingering)
       try await body(lingering, NodeEnvironment(scheduler: scheduler, transport: transport, logger: logger))
-    case .epoll:
-      let loops = EpollLoops(count: 1, lingering: lingering)
+    case .epoll, .epollOneByOne:
+      let calls: SocketCalls = Backend.current == .epoll ? .together : .oneByOne
+      let loops = EpollLoops(count: 1, lingering: lingering, calls: calls)
       try await body(lingering, .sockets(on: loops, logger: logger))
       await loops.shutDown()
     case .epollWithIOLoops:

@@ -106,6 +106,98 @@ import Testing
   }
 }
 
+/// What leaves for many peers in one tick: an epoll loop may hand it to the system all at once.
+@Suite(.onEveryBackend) struct LeavingTogetherTests {
+  /// A node with so many peers, who do not read.
+  private func withPeers(
+    _ count: Int, writeTimeout: Duration = .seconds(60),
+    _ body: (TestNode<Recorder>, [RawSocket]) async throws -> Void
+  ) async throws {
+    try await withNode(Recorder(), { $0.writeTimeout = writeTimeout }) { node in
+      let address = await node.address
+      let peers = try (0..<count).map { _ in try RawSocket(to: address, receiveBuffer: 4096) }
+      try await eventually("all are there") { await node.connected == count }
+      await node.look { for one in $0.connections { try? one.stream.setOption("send_buffer", .integer(4096)) } }
+      try await body(node, peers)
+    }
+  }
+
+  private static let size = 2000
+
+  /// Sends a numbered message to each, a tick each, until the kernel takes no more from any of them; how many there were.
+  private func fill(_ node: TestNode<Recorder>) async throws -> Int {
+    var number = 0
+    try await eventually("the kernel has had enough") {
+      // More than a tick or two may leave waiting.
+      guard await node.look({ $0.connections.contains { $0.queued < 5 * Self.size } }) else { return true }
+      let message = [UInt8](repeating: UInt8(truncatingIfNeeded: number), count: Self.size)
+      await node.look { for one in $0.connections { message.withUnsafeBytes { _ = one.trySend($0) } } }
+      number += 1
+      return false
+    }
+    return number
+  }
+
+  @Test func `What a kernel does not take leaves as there is room, whole and in order`() async throws {
+    try await withPeers(20) { node, peers in
+      let count = try await fill(node)
+      let expected = (0..<count).flatMap { frame([UInt8](repeating: UInt8(truncatingIfNeeded: $0), count: Self.size)) }
+      for (index, peer) in peers.enumerated() {
+        let bytes = try await peer.receive(expected.count)
+        #expect(bytes == expected, "peer \(index)")
+      }
+      #expect(await node.node.heuristics().writeTimeouts == 0)
+      for peer in peers { peer.close() }
+    }
+  }
+
+  @Test func `A peer that takes nothing for write_timeout is disconnected, each of them`() async throws {
+    try await withPeers(20, writeTimeout: .milliseconds(200)) { node, peers in
+      _ = try await fill(node)
+      try await eventually("all are gone") { await node.connected == 0 }
+      #expect(node.logic.reasons == [DisconnectReason.Kind](repeating: .writeTimeout, count: 20))
+      #expect(await node.node.heuristics().writeTimeouts == 20)
+      for peer in peers { peer.close() }
+    }
+  }
+
+  @Test func `Peers that are gone before their answers leave cost nobody else one`() async throws {
+    /// Echoes; with the first message half of the peers go.
+    final class Deserted: Recorder, @unchecked Sendable {
+      private let leave = Mutex<(@Sendable () -> Void)?>(nil)
+      func whenCalled(_ leave: @escaping @Sendable () -> Void) { self.leave.withLock { $0 = leave } }
+
+      override func process(_ message: UnsafeRawBufferPointer, from connection: Connection) throws {
+        try super.process(message, from: connection)
+        leave.withLock { leave in
+          leave?()
+          leave = nil
+        }
+        _ = connection.send(message)
+      }
+    }
+    for isEarly in [true, false] {
+      try await withNode(Deserted()) { node in
+        let address = await node.address
+        let peers = try (0..<40).map { _ in try RawSocket(to: address) }
+        try await eventually("all are there") { await node.connected == peers.count }
+        let leave = { @Sendable in for index in stride(from: 0, to: peers.count, by: 2) { peers[index].reset() } }
+        if !isEarly { node.logic.whenCalled(leave) }
+        await node.look { _ in
+          for peer in peers { peer.send(frame([1, 2, 3])) }
+          if isEarly { leave() }
+        }
+        for peer in stride(from: 1, to: peers.count, by: 2).map({ peers[$0] }) {
+          let answer = try await peer.receive(7)
+          #expect(answer == frame([1, 2, 3]))
+        }
+        try await eventually("the others are gone") { await node.connected == peers.count / 2 }
+        #expect(Set(node.logic.reasons) == [.reset])
+      }
+    }
+  }
+}
+
 /// What a stream is told to have fetched.
 @Suite struct FootprintTests {
   private final class Thing { var a = 1, b = 2, c = 3, d = 4, e = 5, f = 6, g = 7, h = 8, i = 9 }

@@ -6,16 +6,26 @@ import Synchronization
 
 /// Round trips of 64-byte messages, one in flight per connection.
 enum EchoCase {
-  static let cases: [Case] = [(1, 1), (1, 2), (64, 1), (64, 2)].flatMap { connections, loops in
-    [Parameters.Hooks.lua, .swift].map { hooks in
-      Case(
-        name: "echo-\(connections)-\(hooks)-\(loops == 1 ? "one-loop" : "two-loops")",
-        summary:
-          "64-byte echo, \(connections) in flight, hooks in \(hooks), both nodes on \(loops == 1 ? "one loop" : "two loops")",
-        unit: .roundTrips,
-        parameters: Parameters(hooks: hooks, size: 64, connections: connections, loops: loops),
-        body: hooks == .lua ? lua : swift, rawloop: ["echo", "64", "\(connections)"])
-    }
+  static let cases: [Case] =
+    [(1, 1), (1, 2), (64, 1), (64, 2)].flatMap { connections, loops in
+      [Parameters.Hooks.lua, .swift].map { hooks in
+        one(
+          loops == 1 ? "one-loop" : "two-loops", "both nodes on \(loops == 1 ? "one loop" : "two loops")",
+          Parameters(hooks: hooks, size: 64, connections: connections, loops: loops))
+      }
+    } + [
+      // As many threads as there are cores on the machine of the targets, which is what the others take too.
+      one(
+        "io-2", "the server with io_loops = 2, the clients on two loops",
+        Parameters(hooks: .lua, size: 64, connections: 64, loops: 3, ioLoops: 2))
+    ]
+
+  private static func one(_ name: String, _ place: String, _ parameters: Parameters) -> Case {
+    Case(
+      name: "echo-\(parameters.connections)-\(parameters.hooks)-\(name)",
+      summary: "64-byte echo, \(parameters.connections) in flight, hooks in \(parameters.hooks), \(place)",
+      unit: .roundTrips, parameters: parameters, body: parameters.hooks == .lua ? lua : swift,
+      rawloop: ["echo", "64", "\(parameters.connections)"])
   }
 
   static let server = """

@@ -1,4 +1,4 @@
-// What Swift's module of the C library leaves out: epoll, eventfd, accept4, names of threads. Linux only.
+// What Swift's module of the C library leaves out: epoll, io_uring, eventfd, accept4, names of threads. Linux only.
 #ifndef CEPOLL_H
 #define CEPOLL_H
 
@@ -32,6 +32,31 @@ int cepoll_accept(int listener, void *address, uint32_t *length);
 // How many connections wait to be accepted; 0 also where the system does not say (a Unix socket).
 int cepoll_waiting(int listener);
 void cepoll_name_thread(const char *name);
+
+// One of several calls of recv or send, for a socket that does not block.
+struct cepoll_call {
+  void *bytes;
+  intptr_t count;
+  // Bytes, or the error's number below 0.
+  intptr_t result;
+  int descriptor;
+};
+
+enum : intptr_t {
+  // At most so many at once,
+  CEPOLL_CALLS = 32,
+  // and so many for it to be worth while.
+  CEPOLL_WORTHWHILE = 6,
+};
+
+// io_uring: the system is entered once for all calls, which is a good part of what a short read or write costs.
+struct cepoll_ring;
+// For the calling thread alone. NULL where the system has none, or not for us: a sandbox may forbid it, descriptors may be out.
+struct cepoll_ring *cepoll_ring_create(void);
+void cepoll_ring_destroy(struct cepoll_ring *ring);
+// At most CEPOLL_CALLS, each of another socket; each has its result on return. Without a ring, one after the other.
+void cepoll_receive(struct cepoll_ring *ring, struct cepoll_call *calls, int count);
+void cepoll_send(struct cepoll_ring *ring, struct cepoll_call *calls, int count);
 
 // How long a block of the heap is.
 intptr_t cepoll_block_size(const void *block);

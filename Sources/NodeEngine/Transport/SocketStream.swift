@@ -108,7 +108,11 @@ final class SocketStream: ChannelInboundHandler, ByteStream {
       }
     }
     context.writeAndFlush(wrapOutboundOut(buffer), promise: promise)
-    if !isWriting && buffer.capacity > 64 << 10 { buffer = ByteBuffer() }
+    if isWriting {
+      if !isDead { delegate?.streamWaits() }
+    } else if buffer.capacity > 64 << 10 {
+      buffer = ByteBuffer()
+    }
   }
 
   var unwritten: Int {

@@ -121,6 +121,8 @@ public protocol ByteStreamDelegate: AnyObject {
   func streamEnded()
   /// The turn has come that ``ByteStream/writesInTurn()`` promised.
   func streamMayWrite()
+  /// The kernel has not taken all of the last write at once: the rest leaves as there is room for it.
+  func streamWaits()
   /// The kernel has taken all of the last write.
   func streamWrote()
   /// The stream is dead; no other call follows.

@@ -105,7 +105,8 @@ import Testing
       }
       func streamReceived(_ bytes: UnsafeRawBufferPointer) {}
       func streamEnded() {}
-      func streamMayWrite() {}
+      func streamMayWrite() { relay.streamMayWrite() }
+      func streamWaits() {}
       func streamFailed(_ reason: DisconnectReason) {}
     }
     var ends: [Int32] = [-1, -1]
@@ -125,8 +126,12 @@ import Testing
         [1, 2, 3].withUnsafeBytes { buffer.bytes.append($0) }
         channel.unwritten.store(3, ordering: .relaxed)
         relay.write(buffer)
-        done.resume(returning: (delegate.heard, channel.unwritten.load(ordering: .relaxed)))
-        stream.neverAdded()
+        // Its turn comes with the end of this job.
+        loop.append(
+          .action {
+            done.resume(returning: (delegate.heard, channel.unwritten.load(ordering: .relaxed)))
+            stream.neverAdded()
+          })
       }
     }
     #expect(heard == 0)

@@ -1,12 +1,17 @@
 import Logging
-import NodeEngine
 import Testing
+
+@testable import NodeEngine
 
 /// What carries the sockets of the nodes that the current test makes.
 enum Backend: CaseIterable, CustomStringConvertible {
   case nio, epoll
   /// Two loops beside the node's own read and write.
   case epollWithIOLoops
+  /// As a loop works where the system has no io_uring, or forbids it.
+  case epollOneByOne
+
+  private static let oneByOne = EpollLoops(count: 2, lingering: .shared, calls: .oneByOne)
 
   @TaskLocal static var current: Backend = SocketBackend.standard == .nio ? .nio : .epoll
 
@@ -18,6 +23,7 @@ enum Backend: CaseIterable, CustomStringConvertible {
       var environment = NodeEnvironment.sockets(.epoll, logger: logger)
       environment.transport = try! EpollTransport(ioLoops: 2)
       return environment
+    case .epollOneByOne: return .sockets(on: Self.oneByOne, logger: logger)
     }
   }
 
@@ -26,6 +32,7 @@ enum Backend: CaseIterable, CustomStringConvertible {
     case .nio: "NIO"
     case .epoll: "epoll"
     case .epollWithIOLoops: "epoll with two I/O loops"
+    case .epollOneByOne: "epoll, one call after the other"
     }
   }
 }
@@ -53,6 +60,6 @@ struct OnEveryBackend: SuiteTrait, TestTrait, TestScoping {
 }
 
 extension Trait where Self == OnEveryBackend {
-  /// Each test runs once over NIO, once over epoll, and once over epoll with I/O loops.
+  /// Each test runs over NIO, over epoll, over epoll with I/O loops, and over epoll without io_uring.
   static var onEveryBackend: Self { Self() }
 }

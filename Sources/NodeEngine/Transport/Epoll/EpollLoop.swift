@@ -10,12 +10,6 @@ import Synchronization
 public final class EpollLoop: @unchecked Sendable {
   // Unchecked: everything but the mailbox and the thread's number is touched by the loop's thread only.
 
-  private struct Slot {
-    var source: EpollSource?
-    /// Tells an event for a source that is gone from one for the next source in its place.
-    var generation: UInt32 = 0
-  }
-
   /// Where reads go, of all connections: what is not handled at once is copied, so an idle connection has no buffer.
   static let readSize = 256 << 10
   /// Jobs that jobs have made run in the same tick, but not for ever: sockets want their turn.
@@ -27,7 +21,10 @@ public final class EpollLoop: @unchecked Sendable {
   private static let wakeUpData = UInt64.max
 
   @exclusivity(unchecked) private(set) var readBuffer = ReadBuffers.shared.take()
-  let batch = ReadBatch()
+  private let calls: SocketCalls
+  private let ring = SocketRing()
+  let line: WriteLine
+  let batch: ReadBatch
   let timers = EpollTimers()
   let name: String
   let lingering: Lingering
@@ -37,8 +34,7 @@ public final class EpollLoop: @unchecked Sendable {
   private let wakeUp: Int32
   private let events = UnsafeMutablePointer<cepoll_event>.allocate(capacity: EpollLoop.eventCapacity)
   // Touched on one thread and never while lent out: checking each access at run time would find nothing.
-  @exclusivity(unchecked) private var slots: [Slot] = []
-  @exclusivity(unchecked) private var freeSlots: [Int] = []
+  @exclusivity(unchecked) private var sources = SourceTable()
   @exclusivity(unchecked) private var againSources: [EpollSource] = []
   @exclusivity(unchecked) private var jobs: [LoopJob] = []
   @exclusivity(unchecked) private var readSinceJobs = 0
@@ -57,9 +53,12 @@ public final class EpollLoop: @unchecked Sendable {
   /// Starts its thread, which runs until ``stop(_:)``.
   ///
   /// - Throws: code `system` where there are no descriptors or threads left.
-  init(name: String, lingering: Lingering) throws(NodeError) {
+  init(name: String, lingering: Lingering, calls: SocketCalls = .standard) throws(NodeError) {
     self.name = name
     self.lingering = lingering
+    self.calls = calls
+    line = WriteLine(ring)
+    batch = ReadBatch(ring, line)
     epoll = cepoll_create()
     wakeUp = cepoll_eventfd()
     guard epoll >= 0 && wakeUp >= 0 else { throw Self.refused("needs two descriptors, and none are left; raise ulimit -n") }
@@ -99,30 +98,23 @@ public final class EpollLoop: @unchecked Sendable {
 
   /// Watches a source's descriptor for everything; false where the system refuses.
   func add(_ source: EpollSource) -> Bool {
-    let slot = freeSlots.popLast() ?? slots.count
-    if slot == slots.count { slots.append(Slot()) }
+    let (slot, data) = sources.reserve()
     let events = CEPOLL_IN | CEPOLL_PRI | CEPOLL_OUT | CEPOLL_RDHUP
-    let data = UInt64(slots[slot].generation) << 32 | UInt64(slot)
     guard cepoll_add(epoll, source.descriptor, events, data) == 0 else {
-      freeSlots.append(slot)
+      sources.giveBack(slot)
       return false
     }
-    slots[slot].source = source
-    source.slot = slot
+    sources.put(source, at: slot)
     return true
   }
 
   /// Another source for the same descriptor: a dial becomes a stream.
-  func replace(_ old: EpollSource, with new: EpollSource) {
-    new.slot = old.slot
-    slots[old.slot].source = new
-    old.slot = -1
-  }
+  func replace(_ old: EpollSource, with new: EpollSource) { sources.replace(old, with: new) }
 
   /// Closes a source's descriptor, which takes it out of epoll too; events on their way find nobody.
   func close(_ source: EpollSource) {
     guard source.slot >= 0 else { return }
-    forget(source)
+    sources.forget(source)
     Glibc.close(source.descriptor)
   }
 
@@ -141,14 +133,7 @@ public final class EpollLoop: @unchecked Sendable {
   func release(_ source: EpollSource) {
     guard source.slot >= 0 else { return }
     cepoll_remove(epoll, source.descriptor)
-    forget(source)
-  }
-
-  private func forget(_ source: EpollSource) {
-    slots[source.slot].source = nil
-    slots[source.slot].generation &+= 1
-    freeSlots.append(source.slot)
-    source.slot = -1
+    sources.forget(source)
   }
 
   /// The buffer that was just read into is the caller's from now on: see ``ReadBuffers``.
@@ -193,6 +178,7 @@ public final class EpollLoop: @unchecked Sendable {
   private func run() {
     thread.store(UInt(pthread_self()), ordering: .relaxed)
     cepoll_name_thread(name)
+    ring.open(calls)
     while !isStopping {
       let count = cepoll_wait(epoll, events, Int32(Self.eventCapacity), waitingTime())
       mailbox.wake()
@@ -203,7 +189,7 @@ public final class EpollLoop: @unchecked Sendable {
         pauseReading()
       }
       runAgain()
-      handleBatch()
+      batch.handle()
       runTimersAndJobs()
       let isBusy = count > 0 || !jobs.isEmpty || !againSources.isEmpty
       if isBusy { late.runIfOld(clock: Self.clock) } else { late.run(clock: Self.clock) }
@@ -213,12 +199,9 @@ public final class EpollLoop: @unchecked Sendable {
 
   private func pauseReading() {
     guard readSinceJobs >= Self.readBetweenJobs else { return }
-    handleBatch()
+    batch.handle()
     runTimersAndJobs()
   }
-
-  /// Handles what was read and waits for more to be handled with it.
-  func handleBatch() { batch.handle(readBuffer) }
 
   private func runTimersAndJobs() {
     readSinceJobs = 0
@@ -228,9 +211,7 @@ public final class EpollLoop: @unchecked Sendable {
 
   private func tell(_ event: cepoll_event) {
     guard event.data != Self.wakeUpData else { return }
-    let slot = slots[Int(event.data & 0xFFFF_FFFF)]
-    guard let source = slot.source, UInt64(slot.generation) == event.data >> 32 else { return }
-    source.ready(event.events)
+    sources.source(event.data)?.ready(event.events)
   }
 
   /// In milliseconds, rounded up; -1: until something happens.
@@ -258,17 +239,24 @@ public final class EpollLoop: @unchecked Sendable {
 
   private func runJobs() {
     mailbox.take(into: &jobs)
+    guard !jobs.isEmpty else { return }
+    line.isOpen = true
     var round = 0
     while !jobs.isEmpty, round < Self.jobRounds {
       round += 1
       var batch = spare
       spare = []
       swap(&batch, &jobs)
-      for job in batch { run(job) }
+      for job in batch {
+        run(job)
+        line.writeIfOld()
+      }
+      line.write()
       batch.removeAll(keepingCapacity: batch.count < 1024)
       spare = batch
       mailbox.take(into: &jobs)
     }
+    line.isOpen = false
   }
   /// An empty array whose storage the next round uses.
   @exclusivity(unchecked) private var spare: [LoopJob] = []
@@ -282,7 +270,7 @@ public final class EpollLoop: @unchecked Sendable {
   }
 
   private func finish() {
-    while let source = slots.lazy.compactMap(\.source).first { source.loopEnded() }
+    while let source = sources.first { source.loopEnded() }
     while let stream = relayed.values.first { stream.loopEnded() }
     // What that has set in motion comes to its end; what goes on for ever does not.
     for _ in 0..<100 {
@@ -291,6 +279,7 @@ public final class EpollLoop: @unchecked Sendable {
     }
     timers.removeAll()
     againSources = []
+    ring.close()
     // The number may be another thread's one day.
     thread.store(0, ordering: .relaxed)
     for action in whenStopped { action() }

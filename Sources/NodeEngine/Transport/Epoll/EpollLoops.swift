@@ -14,10 +14,10 @@ public final class EpollLoops: Sendable {
   /// - Parameter count: at least 1.
   public convenience init(count: Int) { self.init(count: count, lingering: .shared) }
 
-  init(count: Int, lingering: Lingering) {
+  init(count: Int, lingering: Lingering, calls: SocketCalls = .standard) {
     precondition(count >= 1, "there must be a loop")
     do {
-      loops = try (1...count).map { try EpollLoop(name: "moonpeer-\($0)", lingering: lingering) }
+      loops = try (1...count).map { try EpollLoop(name: "moonpeer-\($0)", lingering: lingering, calls: calls) }
     } catch {
       preconditionFailure("\(error)")
     }

@@ -28,6 +28,9 @@ final class EpollStream: EpollSource, ByteStream {
   @exclusivity(unchecked) var rest: UnwrittenBytes?
   @exclusivity(unchecked) var lingering: EpollTimer?
   @exclusivity(unchecked) private var footprint = Footprint()
+  /// Read by itself, with more room than a batch has, so many times more: there was much the last time.
+  @exclusivity(unchecked) private var readsAlone: UInt8 = 0
+  private static let readsAloneAfterMuch: UInt8 = 16
   /// When there was something to read last.
   @exclusivity(unchecked) private var lastTurn: UInt64 = 0
   private static let warmTurns: UInt64 = 32
@@ -52,7 +55,7 @@ final class EpollStream: EpollSource, ByteStream {
     fetch()
     if events & (hangUp | CEPOLL_PRI) != 0 { readsToTheEnd = true }
     if isReading, !hasEnded {
-      read()
+      if readsWithOthers { loop.batch.add(self) } else { read() }
     } else if events & (CEPOLL_ERR | CEPOLL_HUP) != 0 {
       // Nobody reads, so this is the only chance to learn of a reset.
       let error = SystemSocket.pendingError(descriptor)
@@ -77,50 +80,69 @@ final class EpollStream: EpollSource, ByteStream {
     if isOn, mayRead, !hasEnded { loop.goOn(self) }
   }
 
-  override func again() {
-    if isReading, mayRead, !hasEnded, !isDead { read() }
+  /// Whether there may be something to read, and somebody for it.
+  var wantsToRead: Bool { isReading && mayRead && !hasEnded && !isDead }
+
+  /// What is short and can wait for others of this tick: see ``ReadBatch``.
+  private var readsWithOthers: Bool {
+    readsAlone == 0 && !(loop.hasOneEvent || readsToTheEnd || isDiscarding)
+  }
+
+  override func again() { readAlone() }
+
+  func readAlone() {
+    if wantsToRead { read() }
   }
 
   private func read() {
     for _ in 0..<Self.readsPerTurn {
-      // A relay may keep the buffer: it is to have it from the start.
-      if relay != nil { loop.handleBatch() }
-      // Looked up each time, for the same reason.
-      let start = loop.batch.used
-      let buffer = loop.readBuffer + start
-      let room = EpollLoop.readSize - start
-      let count = recv(descriptor, buffer, room, 0)
-      if count > 0 {
-        loop.noteRead(count)
-        // Less than was asked for: that was all, until epoll tells of more.
-        if count < room, !readsToTheEnd {
-          mayRead = false
-          if relay == nil, loop.batch.take(count, of: self) {
-            if loop.batch.isFull { loop.handleBatch() }
-            return
-          }
-        }
-        loop.handleBatch()
-        handOut(UnsafeRawBufferPointer(start: buffer, count: count))
-        guard isReading, mayRead, !isDead else { return }
-      } else if count == 0 {
-        loop.handleBatch()
-        guard !isDead else { return }
-        hasEnded = true
-        mayRead = false
-        return ended()
-      } else {
-        switch errno {
-        case EINTR: continue
-        case EAGAIN:
-          mayRead = false
-          relay?.streamRanDry()
-        case let error: fail(error, "recv", .read)
-        }
-        return
+      // Those that were told of before come first, and may use the buffer.
+      loop.batch.handle()
+      guard wantsToRead else { return }
+      // Looked up each time: a relay may keep it.
+      let buffer = loop.readBuffer
+      let count = recv(descriptor, buffer, EpollLoop.readSize, 0)
+      guard count > 0 else {
+        let error = errno
+        if count < 0, error == EINTR { continue }
+        return noteNothing(count < 0 ? -Int(error) : 0)
       }
+      loop.noteRead(count)
+      // Less than was asked for: that was all, until epoll tells of more.
+      if count < EpollLoop.readSize, !readsToTheEnd { mayRead = false }
+      if count >= ReadBatch.readSize {
+        readsAlone = Self.readsAloneAfterMuch
+      } else if readsAlone > 0 {
+        readsAlone -= 1
+      }
+      handOut(UnsafeRawBufferPointer(start: buffer, count: count))
     }
-    loop.goOn(self)
+    if wantsToRead { loop.goOn(self) }
+  }
+
+  /// What a read of a batch came to: bytes, 0 at the end, or an error's number below 0.
+  func received(_ result: Int, _ buffer: UnsafeMutableRawPointer) {
+    guard !isDead else { return }
+    guard result > 0 else { return noteNothing(result) }
+    loop.noteRead(result)
+    if result < ReadBatch.readSize { mayRead = false } else { readsAlone = Self.readsAloneAfterMuch }
+    handOut(UnsafeRawBufferPointer(start: buffer, count: result))
+    if wantsToRead { loop.goOn(self) }
+  }
+
+  /// A read brought no bytes.
+  private func noteNothing(_ result: Int) {
+    switch -Int32(result) {
+    case 0:
+      hasEnded = true
+      mayRead = false
+      ended()
+    case EAGAIN:
+      mayRead = false
+      relay?.streamRanDry()
+    case EINTR: loop.goOn(self)
+    case let error: fail(error, "recv", .read)
+    }
   }
 
   func handOut(_ bytes: UnsafeRawBufferPointer) {
@@ -151,7 +173,7 @@ final class EpollStream: EpollSource, ByteStream {
 
   func note(_ footprint: Footprint) { self.footprint = footprint }
 
-  func writesInTurn() -> Bool { loop.batch.putInLine(self) }
+  func writesInTurn() -> Bool { loop.line.add(self) }
 
   func write(_ bytes: UnsafeRawBufferPointer) {
     guard !isDead, !isDiscarding else { return }
@@ -160,14 +182,22 @@ final class EpollStream: EpollSource, ByteStream {
       delegate?.streamWrote()
       return
     }
+    if loop.line.gather(bytes, of: self) { return }
     let count = Glibc.send(descriptor, start, bytes.count, Int32(MSG_NOSIGNAL))
     if count == bytes.count {
       delegate?.streamWrote()
-      return
+    } else {
+      keep(bytes, after: count < 0 ? -Int(errno) : count)
     }
-    let error = errno
-    rest = UnwrittenBytes(UnsafeRawBufferPointer(rebasing: bytes[max(0, count)...]))
-    guard count < 0, error != EAGAIN else { return }
+  }
+
+  /// The kernel has not taken all of a write: so many bytes, or an error's number below 0.
+  func keep(_ bytes: UnsafeRawBufferPointer, after result: Int) {
+    guard !isDead else { return }
+    rest = UnwrittenBytes(UnsafeRawBufferPointer(rebasing: bytes[max(0, result)...]))
+    delegate?.streamWaits()
+    let error = -Int32(min(0, result))
+    guard error != 0, error != EAGAIN else { return }
     if error == EINTR { return loop.append(.action { [self] in writeRest() }) }
     // The kernel tells an error once: a read would find an end next, and not the reset that it was.
     hasEnded = true

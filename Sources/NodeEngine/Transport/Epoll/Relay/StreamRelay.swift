@@ -12,6 +12,8 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
   /// The node's half; nil once it wants to hear no more.
   private var far: RelayedStream?
   private var writing: OutboundBuffer?
+  /// What is to be written has not got to the stream yet.
+  private var isInLine = false
   private var cutter = FrameCutter()
   /// All that was read so far, in bytes.
   private var received: UInt64 = 0
@@ -47,13 +49,13 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
 
   func write(_ buffer: OutboundBuffer) {
     writing = buffer
-    stream.write(buffer.bytes.view)
-    // Where all of it has left already, the node's loop may be at its next write, and have stored how long that is.
-    if writing != nil, !stream.isDead { noteUnwritten() }
+    isInLine = stream.writesInTurn()
+    if !isInLine { stream.write(buffer.bytes.view) }
   }
 
   func close() {
     far = nil
+    streamMayWrite()
     stream.close()
   }
 
@@ -94,8 +96,14 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
     tell { $0.hasEnded = true }
   }
 
-  /// It never asks for one.
-  func streamMayWrite() {}
+  func streamMayWrite() {
+    guard isInLine, let writing else { return }
+    isInLine = false
+    stream.write(writing.bytes.view)
+  }
+
+  /// Not where all of it has left: the node's loop may be at its next write then, and have stored how long that is.
+  func streamWaits() { noteUnwritten() }
 
   func streamWrote() {
     guard let buffer = writing else { return }
