@@ -8,9 +8,12 @@ import NodeScripting
 /// The nodes of a run: each on the next loop of its group.
 final class Nodes: Sendable {
   private let environment: @Sendable () -> NodeEnvironment
+  /// Of the loop that the first node gets; nil where a backend has none.
+  let executor: (any TaskExecutor)?
 
   init(_ environment: @escaping @Sendable () -> NodeEnvironment) {
     self.environment = environment
+    executor = nil
   }
 
   init(_ parameters: Parameters) {
@@ -20,9 +23,11 @@ final class Nodes: Sendable {
     case .nio:
       let group = MultiThreadedEventLoopGroup(numberOfThreads: parameters.loops)
       environment = { [logger] in .sockets(on: group, logger: logger) }
+      executor = nil
     case .epoll:
       let loops = EpollLoops(count: parameters.loops)
       environment = { [logger] in .sockets(on: loops, logger: logger) }
+      executor = loops.first.taskExecutor
     }
   }
 

@@ -10,8 +10,11 @@ enum NodeCase {
       name: "node-memory", summary: "memory per listening node with all hooks, of %n", unit: .memory,
       parameters: Parameters(nodes: 1000, loops: 1), number: 1000, body: memory),
     Case(
-      name: "node-start", summary: "starting a node with all hooks, one of %n", unit: .microseconds,
+      name: "node-start", summary: "starting a node with all hooks, one of %n, from a task on its loop", unit: .microseconds,
       parameters: Parameters(nodes: 1000, loops: 1), number: 1000, body: start),
+    Case(
+      name: "node-start-from-afar", summary: "the same from another thread", unit: .microseconds,
+      parameters: Parameters(nodes: 1000, loops: 1), number: 1000, body: startFromAfar),
   ]
 
   static let script = """
@@ -28,10 +31,9 @@ enum NodeCase {
     }
     """
 
-  private static func many(_ parameters: Parameters) async throws -> (
+  private static func many(_ parameters: Parameters, _ nodes: Nodes) async throws -> (
     seconds: Double, memory: Int, count: Int, kept: [ScriptedNode]
   ) {
-    let nodes = Nodes(parameters)
     var kept: [ScriptedNode] = []
     for _ in 0..<20 { kept.append(try await nodes.lua(script)) }
     let before = Machine.memory
@@ -43,7 +45,7 @@ enum NodeCase {
   }
 
   static func memory(_ parameters: Parameters) async throws -> Measurement {
-    let made = try await many(parameters)
+    let made = try await many(parameters, Nodes(parameters))
     var lua = 0
     for node in made.kept { lua += await node.snapshot().luaMemory }
     return Measurement(
@@ -52,7 +54,16 @@ enum NodeCase {
   }
 
   static func start(_ parameters: Parameters) async throws -> Measurement {
-    let made = try await many(parameters)
+    let nodes = Nodes(parameters)
+    return try await withTaskExecutorPreference(nodes.executor) { try await start(parameters, nodes) }
+  }
+
+  static func startFromAfar(_ parameters: Parameters) async throws -> Measurement {
+    try await start(parameters, Nodes(parameters))
+  }
+
+  private static func start(_ parameters: Parameters, _ nodes: Nodes) async throws -> Measurement {
+    let made = try await many(parameters, nodes)
     return Measurement(value: made.seconds / Double(made.count) * 1e6, number: made.count, checked: made.kept.count)
   }
 }

@@ -50,6 +50,20 @@ import Testing
     }
   }
 
+  @Test func `A task that prefers its executor runs on it, and enters its actors without leaving`() async throws {
+    try await withLoops(2) { loops in
+      let loop = loops.first
+      #expect(!loop.isCurrent)
+      let resident = Resident(loop)
+      await withTaskExecutorPreference(loop.taskExecutor) {
+        #expect(loop.isCurrent)
+        await resident.add()
+        #expect(loop.isCurrent)
+      }
+      #expect(await resident.count == 1)
+    }
+  }
+
   @Test func `What is deferred comes later, in the order given, and before what is due at once`() async throws {
     try await withLoops { loops in
       let loop = loops.next()

@@ -48,7 +48,10 @@ public final class EpollLoop: @unchecked Sendable {
   @exclusivity(unchecked) var relayed: [ObjectIdentifier: RelayedStream] = [:]
   private var isTrimScheduled = false
   private var whenStopped: [@Sendable () -> Void] = []
-  private(set) lazy var taskExecutor = EpollTaskExecutor(self)
+  private lazy var ownTaskExecutor = EpollTaskExecutor(self)
+  /// For tasks that have much to do with the nodes of this loop (`withTaskExecutorPreference`): on it they need no other thread
+  /// to be woken, there and back. Meanwhile the nodes wait. Not to be used once the loop has ended.
+  public var taskExecutor: any TaskExecutor { ownTaskExecutor }
 
   /// Starts its thread, which runs until ``stop(_:)``.
   ///
@@ -65,7 +68,7 @@ public final class EpollLoop: @unchecked Sendable {
     guard cepoll_add(epoll, wakeUp, CEPOLL_IN, Self.wakeUpData) == 0 else {
       throw Self.refused("cannot watch a descriptor: \(String(cString: strerror(errno)))")
     }
-    _ = taskExecutor
+    _ = ownTaskExecutor
     let thread = Unmanaged.passRetained(self)
     var id = pthread_t()
     let status = pthread_create(
@@ -265,7 +268,7 @@ public final class EpollLoop: @unchecked Sendable {
     switch job {
     case .action(let action): action()
     case .actor(let job): job.runSynchronously(on: asUnownedSerialExecutor())
-    case .task(let job): job.runSynchronously(on: taskExecutor.asUnownedTaskExecutor())
+    case .task(let job): job.runSynchronously(on: ownTaskExecutor.asUnownedTaskExecutor())
     }
   }
 

@@ -23,6 +23,8 @@ public final class EpollLoops: Sendable {
     }
   }
 
+  public var first: EpollLoop { loops[0] }
+
   /// The loop whose turn it is.
   public func next() -> EpollLoop {
     loops[turn.wrappingAdd(1, ordering: .relaxed).oldValue % loops.count]
