@@ -102,9 +102,9 @@ struct RunPlan: Sendable {
 
   /// Where every node has as many connections as it may.
   private static func descriptors(_ configurations: [NodeConfiguration], perScript: Int) -> Int {
-    // The program's own: files, loops, log.
-    configurations.reduce(64) { sum, one in
-      let each = min(one.maxConnections, 1 << 32) + one.listen.count + 2 * one.ioLoops
+    // The program's own: files, log, loops.
+    configurations.reduce(64 + EpollLoops.sharedCount * EpollLoop.descriptors) { sum, one in
+      let each = min(one.maxConnections, 1 << 32) + one.listen.count + one.ioLoops * EpollLoop.descriptors
       return sum + each * perScript
     }
   }

@@ -10,6 +10,8 @@ import Synchronization
 public final class EpollLoop: @unchecked Sendable {
   // Unchecked: everything but the mailbox and the thread's number is touched by the loop's thread only.
 
+  /// How many each takes: epoll, the way to wake it, and the ring.
+  package static let descriptors = 3
   /// Where reads go, of all connections: what is not handled at once is copied, so an idle connection has no buffer.
   static let readSize = 256 << 10
   /// Jobs that jobs have made run in the same tick, but not for ever: sockets want their turn.

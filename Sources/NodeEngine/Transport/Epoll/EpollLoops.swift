@@ -37,7 +37,8 @@ public final class EpollLoops: Sendable {
     }
   }
 
-  private static var sharedCount: Int {
+  /// How many ``shared`` has.
+  package static var sharedCount: Int {
     if let text = getenv("MOONPEER_LOOPS"), let count = Int(String(cString: text)), count >= 1 { return min(count, 1024) }
     return max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
   }
