@@ -33,6 +33,18 @@ import Testing
     #expect(clientRun.errors.contains("why=shutdown"), "\(clientRun)")
   }
 
+  @Test func `a node whose init waits is spoken of, and the program can be ended meanwhile`() async throws {
+    let folder = try Folder([
+      "waits.lua": "return { init = function(node) node:sleep('1h') end }", "life.lua": Scripts.life,
+    ])
+    let program = try Program(["run", "waits.lua", "life.lua"], in: folder)
+    let line = try await program.errorLine("has not started yet")
+    #expect(line.contains("waits") && line.contains("its init has not ended; the nodes behind it wait"), "\(line)")
+    program.signal(SIGINT)
+    let run = try await program.finish()
+    #expect(run.status == 0 && !run.output.contains("listens on"), "\(run)")
+  }
+
   @Test func `the limit of open files is raised as far as allowed, and where that is too little it is said`() async throws {
     let folder = try Folder(["life.lua": Scripts.life])
     func errors(_ most: Int) async throws -> String {

@@ -12,6 +12,8 @@ struct NodeFleet: Service {
   /// nil: files are not watched.
   let watch: FileWatch?
   let logger: Logger
+  /// A node that takes longer to start is spoken of.
+  private static let startPatience = Duration.seconds(2)
 
   /// Loads every script; nothing listens yet.
   static func load(
@@ -55,6 +57,11 @@ struct NodeFleet: Service {
 
   private func live() async -> CommandFailure? {
     for node in nodes {
+      let waiting = Task {
+        try await Task.sleep(for: Self.startPatience)
+        logger.notice("\(node.name) has not started yet: its init has not ended; the nodes behind it wait")
+      }
+      defer { waiting.cancel() }
       do throws(ScriptError) {
         try await node.start()
       } catch {
