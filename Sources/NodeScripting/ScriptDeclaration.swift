@@ -67,9 +67,11 @@ public struct ScriptDeclaration: Sendable {
       return try runtime.vm.plain(ref).table ?? LuaTable()
     }
     do throws(LuaError) {
+      var isCodecWrong = false
       for problem in try plain("problems").array {
         guard let fields = problem.table, let message = fields["message"].text else { continue }
         let key = fields["key"].text ?? ""
+        if key == "codec" { isCodecWrong = true }
         problems.append(
           ScriptProblem(location: source.location(ofKey: key), message: key.isEmpty ? message : "\(key): \(message)"))
       }
@@ -77,7 +79,8 @@ public struct ScriptDeclaration: Sendable {
       name = outline["name"].text
       version = outline["version"].int
       hooks = Self.texts(outline["hooks"])
-      codec = outline["codec"].text == "function" ? .perConnection : outline["codec"].isNil ? .none : .shared
+      codec =
+        outline["codec"].isNil || isCodecWrong ? .none : outline["codec"].text == "function" ? .perConnection : .shared
       calls = Self.texts(outline["calls"])
       timers = Self.texts(outline["timers"])
       for entry in outline["args"].table?.array ?? [] {

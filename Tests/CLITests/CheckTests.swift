@@ -18,6 +18,13 @@ import Testing
     #expect(run.errors.isEmpty)
   }
 
+  @Test func `speaks of no codec where the script's is a mistake`() async throws {
+    let folder = try Folder(["odd.lua": "return { codec = { foo = 1 }, process_message = function() end }"])
+    let run = try await moonpeer("check", "odd.lua", in: folder)
+    #expect(run.status == 1 && run.errors.contains("codec"), "\(run)")
+    #expect(run.output.contains("hooks") && !run.output.contains("codec"), "\(run)")
+  }
+
   @Test func `shows name, version, config, calls and timers`() async throws {
     let folder = try Folder([
       "all.lua": """
