@@ -5,7 +5,7 @@ import CEpoll
 final class WriteLine {
   /// A longer write leaves by itself.
   private static let longest = 4096
-  private static let room = SocketRing.capacity * 1024
+  private static let room = SocketRing.capacity * 1024 + longest
   /// Nobody waits longer for what others do before it is their turn.
   private static let patience: Int64 = 50_000
 
@@ -19,14 +19,18 @@ final class WriteLine {
   @exclusivity(unchecked) var isOpen = false
   /// Those whose writes are in ``calls``. Nothing of a script's runs while there are any.
   @exclusivity(unchecked) private var gathered: [EpollStream] = []
+  /// Those whose writes have left, and who do not know it yet.
+  @exclusivity(unchecked) private var written: [EpollStream] = []
   /// How much of ``memory`` is taken.
   @exclusivity(unchecked) private var used = 0
-  @exclusivity(unchecked) private var isGathering = false
+  /// Whose write is to be gathered; what others write leaves at once.
+  @exclusivity(unchecked) private var turn: EpollStream?
 
   init(_ ring: SocketRing) {
     self.ring = ring
     waiting.reserveCapacity(SocketRing.capacity)
     gathered.reserveCapacity(SocketRing.capacity)
+    written.reserveCapacity(SocketRing.capacity)
   }
 
   deinit {
@@ -50,24 +54,33 @@ final class WriteLine {
 
   /// Gives each its turn.
   func write() {
-    guard !waiting.isEmpty, !isGathering else { return }
-    isGathering = waiting.count >= SocketRing.worthwhile
+    guard !waiting.isEmpty else { return }
+    let isGathering = waiting.count >= SocketRing.worthwhile
     var index = 0
     // What one writes may wake a task, and that may put others in line.
     while index < waiting.count {
+      // Between two turns: in the middle of one, what is told might write to the same stream, or end it.
+      if gathered.count == SocketRing.capacity || used + Self.longest > Self.room { send() }
+      tell()
+      if isGathering { turn = waiting[index] }
       waiting[index].delegate?.streamMayWrite()
+      turn = nil
       index += 1
     }
     send()
-    isGathering = false
+    tell()
     waiting.removeAll(keepingCapacity: true)
   }
 
   /// Takes a copy of a write in, to leave with others' soon; false where it is to leave at once.
   func gather(_ bytes: UnsafeRawBufferPointer, of stream: EpollStream) -> Bool {
-    guard isGathering else { return false }
-    if gathered.count == SocketRing.capacity || used + bytes.count > Self.room || bytes.count > Self.longest { send() }
-    guard let start = bytes.baseAddress, bytes.count <= Self.longest else { return false }
+    guard turn === stream else { return false }
+    turn = nil
+    guard let start = bytes.baseAddress, bytes.count <= Self.longest else {
+      // That it has left is told at once, and a script may hear of it.
+      send()
+      return false
+    }
     let place = memory + used
     place.copyMemory(from: start, byteCount: bytes.count)
     calls[gathered.count] = cepoll_call(bytes: place, count: bytes.count, result: 0, descriptor: stream.descriptor)
@@ -76,21 +89,26 @@ final class WriteLine {
     return true
   }
 
+  /// What is gathered leaves. At once is told only who has to keep something, which runs no script.
   private func send() {
     guard !gathered.isEmpty else { return }
     ring.send(calls, gathered.count)
-    // What is told now may end streams, and write: that leaves at once, so the lists stay as they are.
-    isGathering = false
-    // First what each has to keep: one that is told that all is well may end another.
-    for index in gathered.indices where calls[index].result != calls[index].count {
-      let bytes = UnsafeRawBufferPointer(start: calls[index].bytes, count: calls[index].count)
-      gathered[index].keep(bytes, after: calls[index].result)
-    }
-    for index in gathered.indices where calls[index].result == calls[index].count {
-      gathered[index].delegate?.streamWrote()
+    for index in gathered.indices {
+      if calls[index].result == calls[index].count {
+        written.append(gathered[index])
+      } else {
+        let bytes = UnsafeRawBufferPointer(start: calls[index].bytes, count: calls[index].count)
+        gathered[index].keep(bytes, after: calls[index].result)
+      }
     }
     gathered.removeAll(keepingCapacity: true)
     used = 0
-    isGathering = true
+  }
+
+  /// What is told may end streams, and write: that leaves at once, for it is nobody's turn. Nothing is gathered meanwhile.
+  private func tell() {
+    guard !written.isEmpty else { return }
+    for stream in written { stream.delegate?.streamWrote() }
+    written.removeAll(keepingCapacity: true)
   }
 }
