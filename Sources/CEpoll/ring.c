@@ -120,14 +120,17 @@ static int submit(struct cepoll_ring *ring, struct cepoll_call *calls, int count
       .msg_flags = MSG_DONTWAIT | (operation == IORING_OP_SEND ? MSG_NOSIGNAL : 0),
       .user_data = (uint64_t)i,
     };
+    calls[i].result = -EIO;
   }
   atomic_store_explicit(ring->tail, tail + (unsigned)count, memory_order_release);
   int taken = (int)syscall(SYS_io_uring_enter, ring->descriptor, count, 0, 0, NULL, 0);
   if (taken < 0) taken = 0;
   // What it has not taken it looks at no more: only this thread lets it look.
   if (taken < count) atomic_store_explicit(ring->tail, tail + (unsigned)taken, memory_order_release);
+  // All are there by now: they answer at once.
   for (unsigned known = take_results(ring, calls); known < (unsigned)taken; known += take_results(ring, calls)) {
-    syscall(SYS_io_uring_enter, ring->descriptor, 0, (unsigned)taken - known, IORING_ENTER_GETEVENTS, NULL, 0);
+    long status = syscall(SYS_io_uring_enter, ring->descriptor, 0, (unsigned)taken - known, IORING_ENTER_GETEVENTS, NULL, 0);
+    if (status < 0 && errno != EINTR) break;
   }
   return taken;
 }

@@ -89,7 +89,8 @@ extension LocalNode {
     connection.flushNow()
     connection.wakeAll()
     // An I/O loop has had no time yet to say that the last words are written; how long it tries is bounded by the lingering.
-    if connection.inFlight == 0 || connection.relayed != nil { connection.stream.close() } else { connection.stream.abort() }
+    let isWritten = connection.stream.unwritten == 0
+    if isWritten || connection.relayed != nil { connection.stream.close() } else { connection.stream.abort() }
     connection.isStreamAlive = false
     // Its last words may have armed it, and it would keep all of this for as long.
     connection.writeTimer?.cancel()

@@ -161,8 +161,13 @@ public final class LocalNode {
       var connections = spareToFlush
       spareToFlush = []
       swap(&connections, &toFlush)
-      // One alone has nobody to share with.
-      if connections.count == 1 { connections[0].streamMayWrite() } else { for one in connections { one.flushInTurn() } }
+      if connections.count == 1 {
+        // It has nobody to share with.
+        connections[0].streamMayWrite()
+      } else {
+        for connection in connections { connection.flushInTurn() }
+        connections[0].stream.giveTurns()
+      }
       connections.removeAll(keepingCapacity: connections.count < 1024)
       spareToFlush = connections
     }

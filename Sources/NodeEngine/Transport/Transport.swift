@@ -96,6 +96,8 @@ public protocol ByteStream: AnyObject {
   /// Asked once a read is handled: true where there will be a turn for writing, with ``ByteStreamDelegate/streamMayWrite()``
   /// soon; false where what is to be written had better leave at once.
   func writesInTurn() -> Bool
+  /// Nobody else will be put in line for now: the turns need not be waited for.
+  func giveTurns()
   /// What handling its bytes will touch, for who can make use of it.
   func note(_ footprint: Footprint)
   /// How much of the write under way the kernel has not taken.
@@ -110,6 +112,7 @@ public protocol ByteStream: AnyObject {
 
 extension ByteStream {
   public func writesInTurn() -> Bool { false }
+  public func giveTurns() {}
   public func note(_ footprint: Footprint) {}
 }
 

@@ -14,7 +14,7 @@ final class EpollStream: EpollSource, ByteStream {
   @exclusivity(unchecked) var delegate: (any ByteStreamDelegate)?
   @exclusivity(unchecked) private var isReading = false
   /// The kernel may have bytes, an end or an error that epoll will not tell of again.
-  @exclusivity(unchecked) private var mayRead = false
+  @exclusivity(unchecked) private(set) var mayRead = false
   /// A read that comes back short is not the last: the peer has closed its side, or reads stop at an urgent byte, which
   /// nobody gets; at a Unix socket also behind bytes that a descriptor came with, and nothing tells of that. (The
   /// descriptor itself is closed by the kernel: nobody gives it room.)
@@ -174,6 +174,8 @@ final class EpollStream: EpollSource, ByteStream {
   func note(_ footprint: Footprint) { self.footprint = footprint }
 
   func writesInTurn() -> Bool { loop.line.add(self) }
+
+  func giveTurns() { loop.line.write() }
 
   func write(_ bytes: UnsafeRawBufferPointer) {
     guard !isDead, !isDiscarding else { return }

@@ -74,8 +74,7 @@ final class StreamRelay: ByteStreamDelegate, @unchecked Sendable {
   func streamReceived(_ bytes: UnsafeRawBufferPointer) {
     guard far != nil else { return }
     received &+= UInt64(bytes.count)
-    // Less than was asked for: that was all for now.
-    cutter.take(bytes, isLast: bytes.count < EpollLoop.readSize) { hand($0) }
+    cutter.take(bytes, isLast: !stream.mayRead) { hand($0) }
     guard channel.isFull else { return }
     stream.setReading(false)
     if channel.pause() { stream.setReading(true) }
