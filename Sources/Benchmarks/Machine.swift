@@ -22,7 +22,7 @@ enum Machine {
       $0.trimmingCharacters(in: .whitespaces)
     }
     return "\(model ?? "an unknown processor"), \(ProcessInfo.processInfo.activeProcessorCount) cores, \(kernel), "
-      + "\(SocketRing.isAvailable ? "" : "no ")io_uring, \(swiftVersion), Lua \(LuaVM.version)"
+      + "\(SocketRing.isAvailable ? "" : "no ")io_uring, \(swiftVersion), \(LuaVM.version)"
   }
 
   private static var kernel: String {
