@@ -33,6 +33,26 @@ import Testing
     #expect(clientRun.errors.contains("why=shutdown"), "\(clientRun)")
   }
 
+  @Test(arguments: ["1", "0"])
+  func `MOONPEER_IO_URING=0 does without io_uring, and a node works the same`(value: String) async throws {
+    let folder = try Folder(["life.lua": Scripts.life])
+    let environment = ["MOONPEER_IO_URING": value, "MOONPEER_LOOPS": "2"]
+    let server = try Program(["run", "life.lua", "--name", "server"], in: folder, environment: environment)
+    let address = try await server.outputLine(" listens on ").split(separator: " ").last.map(String.init)!
+    let descriptors = "/proc/\(server.process)/fd"
+    let rings = try FileManager.default.contentsOfDirectory(atPath: descriptors).count {
+      (try? FileManager.default.destinationOfSymbolicLink(atPath: "\(descriptors)/\($0)")) == "anon_inode:[io_uring]"
+    }
+    // One for each loop, or none where the system refuses.
+    #expect(value == "0" ? rings == 0 : [0, 2].contains(rings), "\(rings)")
+    let client = try Program(["run", "life.lua", "--connect", address, "--listen", "none"], in: folder, environment: environment)
+    _ = try await client.errorLine("text=\"you said hello from life\"")
+    for program in [client, server] {
+      program.signal(SIGINT)
+      #expect(try await program.finish().status == 0)
+    }
+  }
+
   @Test func `a node whose init waits is spoken of, and the program can be ended meanwhile`() async throws {
     let folder = try Folder([
       "waits.lua": "return { init = function(node) node:sleep('1h') end }", "life.lua": Scripts.life,
