@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -57,3 +58,9 @@ int cepoll_waiting(int listener) {
 intptr_t cepoll_block_size(const void *block) { return (intptr_t)malloc_usable_size((void *)block); }
 
 void cepoll_name_thread(const char *name) { pthread_setname_np(pthread_self(), name); }
+
+int cepoll_processors(void) {
+  cpu_set_t allowed;
+  // Fails where there are more than a set of 1,024 holds.
+  return sched_getaffinity(0, sizeof allowed, &allowed) < 0 ? CPU_SETSIZE : CPU_COUNT(&allowed);
+}

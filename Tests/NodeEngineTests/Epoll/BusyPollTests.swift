@@ -50,6 +50,13 @@ import Testing
     #expect((1...4096).contains(cepoll_processors()))
   }
 
+  /// Other tests' signals end a wait early.
+  private func wait(_ events: inout ReadyEvents, _ time: Int32) -> Int {
+    var count = -1
+    while count < 0 { count = events.wait(time) }
+    return count
+  }
+
   @Test(arguments: [UInt8(0), 200])
   func `Events are found, and waits end in time, whether a wait begins awake or not`(chances: UInt8) throws {
     let epoll = cepoll_create()
@@ -66,12 +73,12 @@ import Testing
       events.noteRead(BusyPoll.much)
       // In vain: awake first, and then asleep until the time is over.
       let start = EpollLoop.clock()
-      let counts = [events.wait(0), events.wait(1)]
+      let counts = [wait(&events, 0), wait(&events, 1)]
       #expect(counts == [0, 0])
       #expect(EpollLoop.clock() - start >= 1_000_000)
       events.noteRead(BusyPoll.much)
       cepoll_signal(signal)
-      let count = events.wait(-1)
+      let count = wait(&events, -1)
       try #require(count == 1)
       #expect(events[0].data == 7 && events[0].events & CEPOLL_IN != 0)
     }
@@ -101,7 +108,7 @@ import Testing
     for _ in 0..<rounds {
       cepoll_signal(answer)
       events.noteRead(BusyPoll.much)
-      let count = events.wait(10_000)
+      let count = wait(&events, 10_000)
       try #require(count == 1)
     }
   }

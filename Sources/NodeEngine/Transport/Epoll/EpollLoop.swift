@@ -19,7 +19,6 @@ public final class EpollLoop: @unchecked Sendable {
   /// So much read, and timers and jobs have their turn. A script may take milliseconds for it, and a tick of many floods
   /// hundreds of them.
   private static let readBetweenJobs = readSize
-  private static let eventCapacity = 256
   private static let wakeUpData = UInt64.max
 
   @exclusivity(unchecked) private(set) var readBuffer = ReadBuffers.shared.take()
@@ -34,8 +33,8 @@ public final class EpollLoop: @unchecked Sendable {
   private let thread = Atomic<UInt>(0)
   private let epoll: Int32
   private let wakeUp: Int32
-  private let events = UnsafeMutablePointer<cepoll_event>.allocate(capacity: EpollLoop.eventCapacity)
   // Touched on one thread and never while lent out: checking each access at run time would find nothing.
+  @exclusivity(unchecked) private var events: ReadyEvents
   @exclusivity(unchecked) private var sources = SourceTable()
   @exclusivity(unchecked) private var againSources: [EpollSource] = []
   @exclusivity(unchecked) private var jobs: [LoopJob] = []
@@ -65,6 +64,7 @@ public final class EpollLoop: @unchecked Sendable {
     line = WriteLine(ring)
     batch = ReadBatch(ring, line)
     epoll = cepoll_create()
+    events = ReadyEvents(epoll)
     wakeUp = cepoll_eventfd()
     guard epoll >= 0 && wakeUp >= 0 else { throw Self.refused("needs two descriptors, and none are left; raise ulimit -n") }
     guard cepoll_add(epoll, wakeUp, CEPOLL_IN, Self.wakeUpData) == 0 else {
@@ -132,7 +132,10 @@ public final class EpollLoop: @unchecked Sendable {
 
   /// A source has read so much.
   @inline(__always)
-  func noteRead(_ count: Int) { readSinceJobs += count }
+  func noteRead(_ count: Int) {
+    readSinceJobs += count
+    events.noteRead(count)
+  }
 
   /// Stops watching a source's descriptor, which stays open.
   func release(_ source: EpollSource) {
@@ -185,11 +188,11 @@ public final class EpollLoop: @unchecked Sendable {
     cepoll_name_thread(name)
     ring.open(calls)
     while !isStopping {
-      let count = cepoll_wait(epoll, events, Int32(Self.eventCapacity), waitingTime())
+      let count = events.wait(waitingTime())
       mailbox.wake()
       hasOneEvent = count == 1
       turn &+= 1
-      for index in 0..<max(0, Int(count)) {
+      for index in 0..<max(0, count) {
         tell(events[index])
         pauseReading()
       }
