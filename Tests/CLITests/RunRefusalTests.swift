@@ -105,4 +105,16 @@ import Testing
     #expect(run.errors.contains("info    life bye"), "\(run)")
     #expect(run.errors.hasSuffix("moonpeer: life: no connection to any of --connect \(address)\n"), "\(run)")
   }
+
+  /// Stacks of a gigabyte each, of which so much fits: what limits of processes do, but for root too.
+  @Test(arguments: [["run", "life.lua"], ["test", "scenario.lua"], ["--version"]])
+  func `to begin where the system has too few threads for it, and says so`(arguments: [String]) async throws {
+    let limited = ["-c", "ulimit -s 1048576 && ulimit -v 6000000 && exec \"$@\"", "sh", Program.moonpeer]
+    let program = try Program(
+      limited + arguments, program: "sh", in: folder(), environment: ["MOONPEER_LOOPS": "3"])
+    let run = try await program.finish()
+    #expect(run.status == 71 && run.output.isEmpty, "\(run)")
+    #expect(run.errors.hasPrefix("moonpeer: the system allows ") && run.errors.hasSuffix("MOONPEER_LOOPS\n"), "\(run)")
+    #expect(run.errors.contains("are needed, 3 of them event loops; allow more before the start (ulimit -u"), "\(run)")
+  }
 }

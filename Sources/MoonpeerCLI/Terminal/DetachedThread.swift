@@ -10,12 +10,13 @@ enum DetachedThread {
   /// Runs it on a thread of its own, which nobody waits for.
   static func run(_ body: @escaping @Sendable () -> Void) {
     var thread = pthread_t()
-    pthread_create(
+    let status = pthread_create(
       &thread, nil,
       { context in
         Unmanaged<Body>.fromOpaque(context!).takeRetainedValue().run()
         return nil
       }, Unmanaged.passRetained(Body(body)).toOpaque())
+    guard status == 0 else { ThreadRoom.refuse("refuses a thread: \(String(cString: strerror(status)))") }
     pthread_detach(thread)
   }
 }

@@ -19,7 +19,8 @@ public final class EpollLoops: Sendable {
     do {
       loops = try (1...count).map { try EpollLoop(name: "moonpeer-\($0)", lingering: lingering, calls: calls) }
     } catch {
-      preconditionFailure("\(error)")
+      // Not a precondition, which says nothing in release.
+      fatalError("\(error)")
     }
   }
 
