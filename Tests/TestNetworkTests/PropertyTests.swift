@@ -15,6 +15,37 @@ import Testing
     #expect(result.looks > 10)
   }
 
+  @Test(arguments: ["crash", "shut_down", "restart"])
+  func `A node that a property has found running is there until the look is over`(step: String) async throws {
+    let result = try await runScenario(
+      """
+      local a, b = net:node("echo.lua"), net:node("echo.lua")
+      local is_inside, looks = false, 0
+      net:always("no errors", function()
+        if not a.address then return true end
+        is_inside = true
+        b:eval("node:sleep('50ms')")
+        is_inside, looks = false, looks + 1
+        return a:heuristics().script_errors == 0
+      end)
+      -- What a handle does is no step, so nobody looks but the ticks.
+      repeat b:eval("node:sleep('1ms')") until is_inside
+      a:\(step)()
+      net:expect(looks > 0)
+      """)
+    #expect(result.failure == nil)
+  }
+
+  @Test func `A property may end a node itself`() async throws {
+    let result = try await runScenario(
+      """
+      local a = net:node("echo.lua")
+      net:always("gone", function() a:crash() return a.address == nil end)
+      net:sleep("30ms")
+      """)
+    #expect(result.failure == nil)
+  }
+
   @Test func `An always that breaks fails the scenario where it was declared, with its reason`() async throws {
     let result = try await runScenario(
       """

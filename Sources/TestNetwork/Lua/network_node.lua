@@ -1,7 +1,7 @@
 -- Node handles: a node of the scenario is a name and a channel; what crosses it is plain data.
 local host = ...
 local format = string.format
-local native, text = host.network, host.lib.text
+local native, text, properties = host.network, host.lib.text, host.lib.network_properties
 
 local M = {}
 local Node = { __name = "node handle", __metatable = false }
@@ -60,12 +60,19 @@ function methods.connections(handle) return native.connections(id_of(handle, "ha
 function methods.stats(handle) return native.stats(id_of(handle, "handle:stats", 2)) end
 function methods.heuristics(handle) return native.heuristics(id_of(handle, "handle:heuristics", 2)) end
 
+-- A handle's node that is about to end.
+local function ending(handle, what)
+  local id = id_of(handle, what, 3)
+  properties.wait_for_look()
+  return id
+end
+
 -- crash() cuts everything without a hook; shut_down() ends in order; both → whether the node was running
-function methods.crash(handle) return native.stop(id_of(handle, "handle:crash", 2), true) end
-function methods.shut_down(handle) return native.stop(id_of(handle, "handle:shut_down", 2), false) end
+function methods.crash(handle) return native.stop(ending(handle, "handle:crash"), true) end
+function methods.shut_down(handle) return native.stop(ending(handle, "handle:shut_down"), false) end
 
 -- restart(): the same script with the same arguments on the same address, with an empty state
-function methods.restart(handle) return native.restart(id_of(handle, "handle:restart", 2)) end
+function methods.restart(handle) return native.restart(ending(handle, "handle:restart")) end
 
 -- reload(script?) → what it did: new code for the running node, without a script its own file as it is now; raises where
 -- the new code is not taken

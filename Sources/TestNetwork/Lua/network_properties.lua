@@ -2,12 +2,15 @@
 local host = ...
 local format = string.format
 local time, text, report = host.time, host.lib.text, host.lib.network_report
-local new_error = host.error.new
+local new_error, current = host.error.new, host.task.current
 
 local M = {}
 
+-- Whose look is under way: a task.
+local looker
+
 function M.new()
-  return { always = {}, sometimes = {}, eventually = 0, is_looking = false }
+  return { always = {}, sometimes = {}, eventually = 0 }
 end
 
 local function add(list, kind, name, fn)
@@ -36,11 +39,17 @@ end
 
 -- A property may wait (it calls nodes), so others come by while it does: one look at a time.
 function M.look(properties)
-  if properties.is_looking then return end
-  properties.is_looking = true
-  local guard <close> = setmetatable({}, { __close = function() properties.is_looking = false end })
+  if looker then return end
+  looker = current()
+  local guard <close> = setmetatable({}, { __close = function() looker = nil end })
   look_once(properties)
   return guard and nil
+end
+
+-- Before a node ends: one that a property has just found running must not be gone when it asks the next question. A
+-- property that ends a node itself waits for nobody.
+function M.wait_for_look()
+  while looker and looker ~= current() do time.sleep(0.001) end
 end
 
 -- eventually(…) → what fn returned first that was true
@@ -69,7 +78,7 @@ end
 
 -- At the end: one more look, and every `sometimes` must have held.
 function M.finish(properties)
-  while properties.is_looking do time.sleep(0.001) end
+  M.wait_for_look()
   M.look(properties)
   for _, property in ipairs(properties.sometimes) do
     if not property.held then
