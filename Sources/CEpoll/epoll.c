@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "CEpoll.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -61,6 +62,7 @@ void cepoll_name_thread(const char *name) { pthread_setname_np(pthread_self(), n
 
 int cepoll_processors(void) {
   cpu_set_t allowed;
-  // Fails where there are more than a set of 1,024 holds.
-  return sched_getaffinity(0, sizeof allowed, &allowed) < 0 ? CPU_SETSIZE : CPU_COUNT(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return CPU_COUNT(&allowed);
+  // The machine has more than fit into a set; anything else says nothing about it.
+  return errno == EINVAL ? CPU_SETSIZE : 1;
 }

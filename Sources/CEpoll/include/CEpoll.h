@@ -32,7 +32,7 @@ int cepoll_accept(int listener, void *address, uint32_t *length);
 // How many connections wait to be accepted; 0 also where the system does not say (a Unix socket).
 int cepoll_waiting(int listener);
 void cepoll_name_thread(const char *name);
-// How many processors the process may run on.
+// How many processors the calling thread, and those it starts, may run on; 1 where the system does not say.
 int cepoll_processors(void);
 
 // One of several calls of recv or send, for a socket that does not block.

@@ -13,7 +13,7 @@ import Testing
 
     init() throws {
       var ends: [Int32] = [-1, -1]
-      let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue)
+      let kind = Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
       try #require(socketpair(AF_UNIX, kind, 0, &ends) == 0)
       (near, far) = (ends[0], ends[1])
     }

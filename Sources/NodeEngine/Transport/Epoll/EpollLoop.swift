@@ -34,7 +34,7 @@ public final class EpollLoop: @unchecked Sendable {
   private let epoll: Int32
   private let wakeUp: Int32
   // Touched on one thread and never while lent out: checking each access at run time would find nothing.
-  @exclusivity(unchecked) private var events: ReadyEvents
+  @exclusivity(unchecked) private(set) var events: ReadyEvents
   @exclusivity(unchecked) private var sources = SourceTable()
   @exclusivity(unchecked) private var againSources: [EpollSource] = []
   @exclusivity(unchecked) private var jobs: [LoopJob] = []
