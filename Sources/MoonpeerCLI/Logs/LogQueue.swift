@@ -47,7 +47,7 @@ final class LogQueue: Sendable {
       defer { state.isRunning = true }
       return (!state.isRunning, wasEmpty)
     }
-    if isFirst { DetachedThread.run { self.write() } }
+    if isFirst { SystemThread.detach { self.write() } }
     if wakes { work.signal() }
   }
 

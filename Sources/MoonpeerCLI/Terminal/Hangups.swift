@@ -14,7 +14,7 @@ enum Hangups {
     // A full pipe says enough.
     _ = fcntl(ends.writing, F_SETFL, O_NONBLOCK)
     writing.store(ends.writing, ordering: .sequentiallyConsistent)
-    DetachedThread.run {
+    SystemThread.detach {
       var bytes = [UInt8](repeating: 0, count: 64)
       while true {
         let count = read(ends.reading, &bytes, bytes.count)

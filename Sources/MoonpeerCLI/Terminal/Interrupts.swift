@@ -17,7 +17,7 @@ enum Interrupts {
     let ends = try SignalPipe.make()
     pipeEnd.store(ends.writing, ordering: .sequentiallyConsistent)
     count.store(0, ordering: .sequentiallyConsistent)
-    DetachedThread.run {
+    SystemThread.detach {
       var byte: UInt8 = 0
       while read(ends.reading, &byte, 1) != 1 { guard errno == EINTR else { return } }
       onFirst(Int32(byte))

@@ -15,19 +15,11 @@ enum ThreadRoom {
     var threads: [pthread_t] = []
     var isRefused = false
     while !isRefused && threads.count < needed {
-      var thread = pthread_t()
-      let status = pthread_create(
-        &thread, nil,
-        { gate in
-          Unmanaged<DispatchSemaphore>.fromOpaque(gate!).takeUnretainedValue().wait()
-          return nil
-        }, Unmanaged.passUnretained(gate).toOpaque())
+      let (thread, status) = SystemThread.start { gate.wait() }
       if status == 0 { threads.append(thread) } else { isRefused = true }
     }
     for _ in threads { gate.signal() }
-    withExtendedLifetime(gate) {
-      for thread in threads { pthread_join(thread, nil) }
-    }
+    for thread in threads { pthread_join(thread, nil) }
     guard isRefused else { return }
     refuse("allows \(threads.count) more threads, and up to \(needed) are needed, \(EpollLoops.sharedCount) of them event loops")
   }

@@ -123,7 +123,7 @@ final class FileWatch: Sendable {
   }
 
   func start() {
-    DetachedThread.run { self.run() }
+    SystemThread.detach { self.run() }
   }
 
   /// Its thread ends, and nothing more is told.
