@@ -18,7 +18,7 @@ enum ExitStatus: Int32, CaseIterable {
     case .usage: "a wrong option, argument or configuration value"
     case .missingInput: "a script or scenario file that is missing or cannot be read"
     case .network: "an address in use or out of reach; console: no nodes run"
-    case .system: "threads that the system refuses"
+    case .system: "threads that the system refuses, at the start of any command"
     case .cannotCreate: "an output file that cannot be written, or is there already"
     case .outputLost: "standard output cannot be written"
     case .interrupted: "interrupted by Ctrl-C; run: by a second one"

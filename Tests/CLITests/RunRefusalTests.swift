@@ -114,7 +114,8 @@ import Testing
       limited + arguments, program: "sh", in: folder(), environment: ["MOONPEER_LOOPS": "3"])
     let run = try await program.finish()
     #expect(run.status == 71 && run.output.isEmpty, "\(run)")
-    #expect(run.errors.hasPrefix("moonpeer: the system allows ") && run.errors.hasSuffix("MOONPEER_LOOPS\n"), "\(run)")
-    #expect(run.errors.contains("are needed, 3 of them event loops; allow more before the start (ulimit -u"), "\(run)")
+    #expect(run.errors.hasPrefix("moonpeer: the system refuses threads: up to "), "\(run)")
+    #expect(run.errors.hasSuffix("MOONPEER_LOOPS\n"), "\(run)")
+    #expect(run.errors.contains(" are needed (event loops among them: 3), and "), "\(run)")
   }
 }

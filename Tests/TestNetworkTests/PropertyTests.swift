@@ -36,6 +36,56 @@ import Testing
     #expect(result.failure == nil)
   }
 
+  @Test(arguments: ["crash", "shut_down"])
+  func `Properties are looked at after a node has ended, and not only at the next tick`(step: String) async throws {
+    let result = try await runScenario(
+      """
+      local a = net:node("echo.lua")
+      net:always("it runs", function() return a.address ~= nil end)
+      a:\(step)()
+      a:restart()
+      """)
+    #expect(result.failure?.message == "always \"it runs\" does not hold")
+    #expect(result.failure?.location?.hasSuffix("scenario.lua:4") == true)
+  }
+
+  @Test(arguments: ["restart", "reload"])
+  func `A node that starts anew or has new code is looked at`(step: String) async throws {
+    let result = try await runScenario(
+      """
+      local a = net:node("echo.lua")
+      local looks = 0
+      net:always("counted", function() looks = looks + 1 return true end)
+      for _ = 1, 5 do
+        local before = looks
+        a:\(step)()
+        net:expect(looks > before)
+      end
+      """)
+    #expect(result.failure == nil)
+  }
+
+  @Test func `Two that restart the same node do it in turn`() async throws {
+    let result = try await runScenario(
+      """
+      local a = net:node("echo.lua")
+      for _ = 1, 3 do
+        net:at("1ms", function() for _ = 1, 20 do a:restart() end end)
+      end
+      for _ = 1, 20 do a:crash() a:restart() end
+      """)
+    #expect(result.failure == nil)
+  }
+
+  @Test func `A property that never comes back is named when the time is over`() async throws {
+    let result = try await runScenario(
+      """
+      net:always("stuck", function() net:sleep("1h") end)
+      net:sleep("1h")
+      """, options: "timeout = '200ms'")
+    #expect(result.failure?.message == "the scenario did not end within 0.2 s; always \"stuck\" is being looked at")
+  }
+
   @Test func `A property may end a node itself`() async throws {
     let result = try await runScenario(
       """

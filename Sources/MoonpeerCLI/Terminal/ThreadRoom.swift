@@ -5,8 +5,8 @@ import NodeEngine
 /// Room for the threads that the program will need. Missed later, it would say nothing: Swift's own pool waits for ever where the
 /// system refuses it a thread.
 enum ThreadRoom {
-  /// Beside the event loops: Swift's pool has one for each processor; the log, signals, watched files, the console and Dispatch have some
-  /// of their own.
+  /// Beside the event loops: Swift's pool has one for each processor; the log, signals, watched files, the console and
+  /// Dispatch have some of their own.
   static var needed: Int { EpollLoops.sharedCount + max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) + 8 }
 
   /// Ends the program, with words, where there is no room.
@@ -21,14 +21,15 @@ enum ThreadRoom {
     for _ in threads { gate.signal() }
     for thread in threads { pthread_join(thread, nil) }
     guard isRefused else { return }
-    refuse("allows \(threads.count) more threads, and up to \(needed) are needed, \(EpollLoops.sharedCount) of them event loops")
+    let loops = "event loops among them: \(EpollLoops.sharedCount)"
+    refuse("refuses threads: up to \(needed) are needed (\(loops)), and \(threads.count) were to be had")
   }
 
   /// Not by way of the log, which has a thread itself.
   static func refuse(_ what: String) -> Never {
     let message =
-      "moonpeer: the system \(what); allow more before the start (ulimit -u, ulimit -v, or a container's limits of processes and memory), "
-      + "or have fewer event loops with the environment's MOONPEER_LOOPS\n"
+      "moonpeer: the system \(what); allow more before the start (ulimit -u, ulimit -v, or a container's limits of "
+      + "processes and memory), or have fewer event loops with the environment's MOONPEER_LOOPS\n"
     _ = message.withCString { write(STDERR_FILENO, $0, strlen($0)) }
     _exit(ExitStatus.system.rawValue)
   }

@@ -33,7 +33,7 @@ end
 function methods.node(net, script, arguments)
   local state = state_of(net, "net:node")
   check_arguments(script, arguments, "net:node")
-  local handle = nodes.start(script, arguments or {})
+  local handle = nodes.start(script, arguments or {}, state.properties)
   properties.look(state.properties)
   return handle
 end
@@ -49,7 +49,7 @@ function methods.nodes(net, count, script, arguments)
     local given = arguments
     if type(arguments) == "function" then given = arguments(i) end
     check_arguments(script, given, "net:nodes")
-    list[i] = nodes.start(script, given or {})
+    list[i] = nodes.start(script, given or {}, state.properties)
   end
   properties.look(state.properties)
   return list

@@ -1,7 +1,7 @@
 -- Node handles: a node of the scenario is a name and a channel; what crosses it is plain data.
 local host = ...
 local format = string.format
-local native, text, properties = host.network, host.lib.text, host.lib.network_properties
+local native, time, text, properties = host.network, host.time, host.lib.text, host.lib.network_properties
 
 local M = {}
 local Node = { __name = "node handle", __metatable = false }
@@ -28,10 +28,13 @@ end
 
 function Node.__tostring(handle) return "node " .. started[handle].name end
 
--- Starts a node; `arguments` are its declared arguments, configuration keys and its name.
-function M.start(script, arguments)
+-- Starts a node; `arguments` are its declared arguments, configuration keys and its name. Its steps are followed by a look at the
+-- properties.
+function M.start(script, arguments, its_properties)
   local handle = setmetatable({}, Node)
-  started[handle] = native.start(script, arguments)
+  local node = native.start(script, arguments)
+  node.properties = its_properties
+  started[handle] = node
   return handle
 end
 
@@ -60,25 +63,32 @@ function methods.connections(handle) return native.connections(id_of(handle, "ha
 function methods.stats(handle) return native.stats(id_of(handle, "handle:stats", 2)) end
 function methods.heuristics(handle) return native.heuristics(id_of(handle, "handle:heuristics", 2)) end
 
--- A handle's node that is about to end.
-local function ending(handle, what)
-  local id = id_of(handle, what, 3)
-  properties.wait_for_look()
-  return id
+-- What ends a node or changes what it runs: one at a time for each node, between two looks, and looked at afterwards.
+local function step(handle, what, change, ...)
+  local id, node = id_of(handle, what, 3), started[handle]
+  while node.is_changing or properties.is_looked_at_elsewhere() do time.sleep(0.001) end
+  local function change_it(...)
+    node.is_changing = true
+    local guard <close> = setmetatable({}, { __close = function() node.is_changing = false end })
+    return change(id, ...), guard and nil
+  end
+  local result = change_it(...)
+  properties.look(node.properties)
+  return result
 end
 
 -- crash() cuts everything without a hook; shut_down() ends in order; both → whether the node was running
-function methods.crash(handle) return native.stop(ending(handle, "handle:crash"), true) end
-function methods.shut_down(handle) return native.stop(ending(handle, "handle:shut_down"), false) end
+function methods.crash(handle) return (step(handle, "handle:crash", native.stop, true)) end
+function methods.shut_down(handle) return (step(handle, "handle:shut_down", native.stop, false)) end
 
 -- restart(): the same script with the same arguments on the same address, with an empty state
-function methods.restart(handle) return native.restart(ending(handle, "handle:restart")) end
+function methods.restart(handle) return (step(handle, "handle:restart", native.restart)) end
 
 -- reload(script?) → what it did: new code for the running node, without a script its own file as it is now; raises where
 -- the new code is not taken
 function methods.reload(handle, script)
   text.optional(script, "string", "handle:reload: the script's file name", 2)
-  return native.reload(id_of(handle, "handle:reload", 2), script)
+  return (step(handle, "handle:reload", native.reload, script))
 end
 
 return M

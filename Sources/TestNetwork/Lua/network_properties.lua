@@ -6,8 +6,8 @@ local new_error, current = host.error.new, host.task.current
 
 local M = {}
 
--- Whose look is under way: a task.
-local looker
+-- Whose look is under way, a task, and at which property.
+local looker, looked_at
 
 function M.new()
   return { always = {}, sometimes = {}, eventually = 0 }
@@ -17,7 +17,7 @@ local function add(list, kind, name, fn)
   if type(name) ~= "string" or type(fn) ~= "function" then
     error(format("net:%s: a name and a function are expected, got %s and %s", kind, text.got(name), text.got(fn)), 4)
   end
-  list[#list + 1] = { name = name, fn = fn, looks = 0, where = report.place() }
+  list[#list + 1] = { kind = kind, name = name, fn = fn, looks = 0, where = report.place() }
 end
 
 function M.always(properties, name, fn) add(properties.always, "always", name, fn) end
@@ -25,6 +25,7 @@ function M.sometimes(properties, name, fn) add(properties.sometimes, "sometimes"
 
 local function look_once(properties)
   for _, property in ipairs(properties.always) do
+    looked_at = property
     property.looks = property.looks + 1
     local holds, problem = property.fn()
     if not holds then
@@ -32,6 +33,7 @@ local function look_once(properties)
     end
   end
   for _, property in ipairs(properties.sometimes) do
+    looked_at = property
     property.looks = property.looks + 1
     if not property.held and property.fn() then property.held = true end
   end
@@ -46,10 +48,13 @@ function M.look(properties)
   return guard and nil
 end
 
--- Before a node ends: one that a property has just found running must not be gone when it asks the next question. A
+-- Whether another task looks: a node that a property has just found running must not be gone when it asks the next question. A
 -- property that ends a node itself waits for nobody.
-function M.wait_for_look()
-  while looker and looker ~= current() do time.sleep(0.001) end
+function M.is_looked_at_elsewhere() return looker ~= nil and looker ~= current() end
+
+-- What is being looked at, for a scenario that does not end: a text, empty where it is nothing.
+function M.under_way()
+  return looker and format("; %s %q is being looked at", looked_at.kind, looked_at.name) or ""
 end
 
 -- eventually(…) → what fn returned first that was true
@@ -78,7 +83,7 @@ end
 
 -- At the end: one more look, and every `sometimes` must have held.
 function M.finish(properties)
-  M.wait_for_look()
+  while looker do time.sleep(0.001) end
   M.look(properties)
   for _, property in ipairs(properties.sometimes) do
     if not property.held then

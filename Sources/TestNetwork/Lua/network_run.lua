@@ -72,7 +72,8 @@ function M.run(index)
   local is_over, problem = pcall(tasks.timeout, scenario.timeout, function() body:join() end)
   if state.failure then error(state.failure, 0) end
   if not is_over and body.status ~= "failed" then
-    report.fail(format("the scenario did not end within %g s", scenario.timeout), scenario.where)
+    report.fail(format("the scenario did not end within %g s%s", scenario.timeout, properties.under_way()),
+      scenario.where)
   end
   if not is_over then error(problem, 0) end
   return guard and properties.looks(state.properties)
