@@ -118,4 +118,21 @@ import Testing
     #expect(run.errors.hasSuffix("MOONPEER_LOOPS\n"), "\(run)")
     #expect(run.errors.contains(" are needed (event loops among them: 3), and "), "\(run)")
   }
+
+  @Test(arguments: [
+    ("MOONPEER_LOOPS", "x", "a whole number from 1 to 1024"), ("MOONPEER_LOOPS", "0", "a whole number from 1 to 1024"),
+    ("MOONPEER_BACKEND", "kqueue", "epoll or nio"), ("MOONPEER_IO_URING", "no", "0 or 1"),
+    ("MOONPEER_BUSY_POLL", "off", "0 or 1"),
+  ])
+  func `a variable of the environment that it knows with a value that it does not`(
+    name: String, value: String, expected: String
+  ) async throws {
+    let run = try await Program(["run", "life.lua"], in: folder(), environment: [name: value]).finish()
+    #expect(run.status == 64 && run.output.isEmpty, "\(run)")
+    #expect(run.errors.hasPrefix("moonpeer: \(name)=\(value) in the environment: \(expected) is expected"), "\(run)")
+    let test = try await Program(["test", "scenario.lua"], in: folder(), environment: [name: value]).finish()
+    #expect(test.status == 64 && test.errors == run.errors, "\(test)")
+    let unset = try await Program(["test", "scenario.lua"], in: folder(), environment: [name: ""]).finish()
+    #expect(unset.status == 0, "\(unset)")
+  }
 }

@@ -38,6 +38,7 @@ end)
 network.scenario("whoever leaves is missed, however they leave", function(net)
   local room = net:node "../chat.lua"
   local ann = visitor(net, room, "ann")
+  sees(net, ann, "* welcome, ann; /who shows who is here, /quit leaves")
   local bob, cat = visitor(net, room, "bob"), visitor(net, room, "cat")
   sees(net, ann, "* bob has joined")
   sees(net, ann, "* cat has joined")

@@ -89,6 +89,7 @@ struct RunCommand: AsyncParsableCommand {
   var configuration: ConfigurationOptions
 
   func run() async throws {
+    try EnvironmentVariables.check()
     let levels = LogLevels(logging.logLevel)
     let logger = logging.logger(levels)
     let reloading = Reloading(canary: try CanaryShare.parse(canary), logger: logger)

@@ -50,6 +50,7 @@ struct TestCommand: AsyncParsableCommand {
   var logging: LogOptions
 
   func run() async throws {
+    try EnvironmentVariables.check()
     guard world == .real else {
       throw CommandFailure(.usage, "--world sim: the simulated world is not in this version; leave --world out for real sockets")
     }
