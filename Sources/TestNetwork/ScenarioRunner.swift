@@ -1,7 +1,7 @@
 public import Logging
 import LuaHost
 public import NIOCore
-import NodeEngine
+public import NodeEngine
 import NodeScripting
 
 /// Runs the scenarios of Lua files on real sockets in this process.
@@ -30,6 +30,9 @@ public struct ScenarioRunner: Sendable {
 
   /// - Parameter group: the loops of NIO's that the nodes share.
   public init(on group: any EventLoopGroup) { self.init(on: ScenarioLoops({ .sockets(on: group, logger: $0) })) }
+
+  /// - Parameter loops: what the nodes share; the caller shuts them down.
+  public init(on loops: EpollLoops) { self.init(on: ScenarioLoops({ .sockets(on: loops, logger: $0) })) }
 
   init(on loops: ScenarioLoops) { self.loops = loops }
 

@@ -1,10 +1,9 @@
-import CEpoll
 import Glibc
 import Synchronization
 
 /// Event loops over Linux's epoll, for nodes to live on. A program that says nothing gets ``shared``.
 public final class EpollLoops: Sendable {
-  /// Those of the process, which never end: one for each processor that it may run on, or as many as the environment's `MOONPEER_LOOPS` says.
+  /// Those of the process, which never end: one for each core, or as many as the environment's `MOONPEER_LOOPS` says.
   public static let shared = EpollLoops(count: sharedCount)
 
   private let loops: [EpollLoop]
@@ -42,6 +41,6 @@ public final class EpollLoops: Sendable {
   /// How many ``shared`` has.
   package static var sharedCount: Int {
     if let text = getenv("MOONPEER_LOOPS"), let count = Int(String(cString: text)), count >= 1 { return min(count, 1024) }
-    return max(1, Int(cepoll_processors()))
+    return max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))
   }
 }
