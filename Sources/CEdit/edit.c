@@ -86,10 +86,18 @@ static char **completions(const char *word, int start, int end) {
   return list;
 }
 
+// libedit shows the prompt before it makes the terminal raw. Whoever types in between would see the line twice, and a Ctrl-C
+// would take back a line that looks as if it had been sent.
+static int make_raw(void) {
+  rl_prep_terminal(1);
+  return 0;
+}
+
 void cedit_prepare(const char *program, cedit_complete complete) {
   rl_readline_name = strdup(program);
   rl_getc_function = next_character;
   rl_catch_signals = 0;
+  rl_pre_input_hook = make_raw;
   rl_initialize();
   complete_line = complete;
   rl_attempted_completion_function = completions;

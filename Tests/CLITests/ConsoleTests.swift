@@ -163,7 +163,7 @@ import Testing
 
   /// A person at a terminal: types, and reads until what has to come has come.
   private static let terminal = #"""
-    import os, pty, select, sys, time
+    import os, pty, select, sys, termios, time
     pid, end = pty.fork()
     if pid == 0:
         os.execv(sys.argv[1], [sys.argv[1], "console"])
@@ -180,6 +180,9 @@ import Testing
                 sys.exit("ended without %r in %r" % (what, seen))
             seen += data
         seen = seen[seen.index(what) + len(what):]
+        # Otherwise what is typed at a prompt is shown twice, and Ctrl-C takes back a line that seems to have been sent.
+        if what.endswith(b"> ") and termios.tcgetattr(end)[3] & termios.ECHO:
+            sys.exit("the terminal still echoes at the prompt")
     def write(text):
         os.write(end, text)
     expect(b"one> ")
