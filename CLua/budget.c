@@ -140,7 +140,7 @@ void clua_disarm(clua_vm *vm, lua_State *L) {
 
 // Read and written with every run: found by an offset from the thread's pointer, not by a call of the loader's.
 #define FAST_LOCAL static _Thread_local __attribute__((tls_model("initial-exec")))
-FAST_LOCAL clua_vm *current_vm;
+FAST_LOCAL const clua_frame *current_frame;
 
 // By number and not as pthread_t: a thread that has ended meanwhile is then no more than a signal to nobody.
 pid_t clua_this_thread(void) {
@@ -160,12 +160,16 @@ static void let_signal_in(void) {
   pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-clua_vm *clua_swap_current_vm(clua_vm *vm) {
+void clua_begin_on_thread(clua_vm *vm, clua_frame *frame) {
   let_signal_in();
-  clua_vm *previous = current_vm;
-  current_vm = vm;
-  return previous;
+  frame->vm = vm;
+  frame->outer = current_frame;
+  // A signal in between finds the row without this one.
+  atomic_signal_fence(memory_order_release);
+  current_frame = frame;
 }
+
+void clua_end_on_thread(const clua_frame *frame) { current_frame = frame->outer; }
 
 static struct sigaction previous_action;
 
@@ -178,8 +182,9 @@ CLUA_IN_SIGNAL static bool is_to_be_armed(clua_vm *vm, uint64_t epoch) {
 }
 
 CLUA_IN_SIGNAL static void on_signal(int number, siginfo_t *info, void *context) {
-  clua_vm *vm = current_vm;
-  if (vm) {
+  // Of VMs inside each other any may be the one; if it is an outer one, its own code is seldom what the signal meets.
+  for (const clua_frame *frame = current_frame; frame; frame = frame->outer) {
+    clua_vm *vm = frame->vm;
     uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
     // A signal that comes late must not end the run after the one it was meant for.
     if ((epoch & 1) && epoch == atomic_load_explicit(&vm->kill_epoch, memory_order_relaxed)) {

@@ -124,7 +124,9 @@ size_t clua_place(lua_State *L, int level, char *buffer, size_t capacity);
 typedef struct clua_frame {
   clua_thread *current;
   lua_State *running;
-  clua_vm *previous;
+  // Of a VM's first run on the thread: whose it is, and that of the VM one of whose natives began it; NULL for none.
+  clua_vm *vm;
+  const struct clua_frame *outer;
   bool chain_yields;
 } clua_frame;
 void clua_enter(clua_vm *vm, clua_thread *thread, lua_State *L, clua_frame *frame);
@@ -167,6 +169,7 @@ static inline void clua_look_at_budget(lua_State *L) {
 }
 void clua_disarm(clua_vm *vm, lua_State *L);
 pid_t clua_this_thread(void);
-clua_vm *clua_swap_current_vm(clua_vm *vm);
+void clua_begin_on_thread(clua_vm *vm, clua_frame *frame);
+void clua_end_on_thread(const clua_frame *frame);
 
 #endif

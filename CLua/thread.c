@@ -9,9 +9,8 @@ void clua_enter(clua_vm *vm, clua_thread *thread, lua_State *L, clua_frame *fram
   frame->current = vm->current;
   frame->running = vm->running;
   frame->chain_yields = vm->chain_yields;
-  frame->previous = NULL;
   if (!frame->running) {
-    frame->previous = clua_swap_current_vm(vm);
+    clua_begin_on_thread(vm, frame);
     atomic_store_explicit(&vm->thread, clua_this_thread(), memory_order_relaxed);
     uint64_t epoch = atomic_load_explicit(&vm->epoch, memory_order_relaxed);
     atomic_store_explicit(&vm->epoch, epoch + 1, memory_order_release);
@@ -35,7 +34,7 @@ void clua_leave(clua_vm *vm, const clua_frame *frame) {
   atomic_store_explicit(&vm->epoch, epoch + 1, memory_order_release);
   // A signal in between finds an even epoch and does nothing; one before it has set `kill` already.
   atomic_signal_fence(memory_order_seq_cst);
-  clua_swap_current_vm(frame->previous);
+  clua_end_on_thread(frame);
   if (__builtin_expect(vm->is_pushing, 0)) {
     vm->is_pushing = false;
     clua_trim(&vm->pushed);
