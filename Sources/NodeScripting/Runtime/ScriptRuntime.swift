@@ -234,8 +234,11 @@ package final class ScriptRuntime {
     for task in tasks.values.sorted(by: { $0.id < $1.id }) where task.wait == nil && task.isLive && isToEnd(task) {
       cancel(task, with: error, sticky: true)
     }
-    for task in ending { cancel(task, with: error, sticky: true) }
-    // One whose answer was on its way is parked still; whoever waits for it, another node's call say, must not for ever.
+    for task in ending {
+      cancel(task, with: error, sticky: true)
+      task.wait?.deliverAtTheEnd()
+    }
+    // Those that may not go on are parked still; whoever waits for them, another node's call say, must not for ever.
     for task in ending where parked.removeValue(forKey: ObjectIdentifier(task)) != nil {
       task.wait = nil
       task.thread.abandon()

@@ -12,6 +12,8 @@ package final class ScriptWait {
   let since: MonotonicTime
   /// Answered, though perhaps not yet delivered: only one answer counts.
   @exclusivity(unchecked) private(set) var isAnswered = false
+  /// The answer, as long as it waits to be delivered.
+  @exclusivity(unchecked) private var pending: ((ScriptRuntime, ScriptTask) -> LuaRunStatus)?
   /// Where the answer waits, should it have to.
   @exclusivity(unchecked) var line = ScriptTurns.Line.goingOn
   /// Stands in for a wait that was called off.
@@ -50,7 +52,8 @@ package final class ScriptWait {
     let runtime = runtime
     // Inside Lua already (a script's call answered another script's wait): one run at a time, so at the end of the tick.
     if runtime.vm.isRunning {
-      runtime.scheduler.defer { self.deliverInTurn(run) }
+      pending = run
+      runtime.scheduler.defer { if let run = self.takePending() { self.deliverInTurn(run) } }
     } else {
       deliverInTurn(run)
     }
@@ -58,7 +61,27 @@ package final class ScriptWait {
 
   private func deliverInTurn(_ run: @escaping (ScriptRuntime, ScriptTask) -> LuaRunStatus) {
     let turns = runtime.turns
-    guard turns.isFree || goesFirst else { return turns.wait(line) { self.deliver(run) } }
+    guard turns.isFree || goesFirst else {
+      pending = run
+      return turns.wait(line) { if let run = self.takePending() { self.deliver(run) } }
+    }
+    deliverNow(run)
+  }
+
+  private func takePending() -> ((ScriptRuntime, ScriptTask) -> LuaRunStatus)? {
+    defer { pending = nil }
+    return pending
+  }
+
+  /// An answer that waits for its turn has it now, for there is no other: the run shall end as it would have, and be closed. Not
+  /// where one was ended over its budget, as above.
+  func deliverAtTheEnd() {
+    guard !runtime.vm.isRunning, !runtime.turns.isOverBudget, let run = takePending() else { return }
+    deliverNow(run)
+  }
+
+  private func deliverNow(_ run: (ScriptRuntime, ScriptTask) -> LuaRunStatus) {
+    let turns = runtime.turns
     turns.begin()
     deliver(run)
     turns.end()
