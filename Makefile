@@ -24,8 +24,9 @@ demo: for-building
 	@echo
 	"$$(swift build -c release --show-bin-path)/moonpeer" test examples/telephone/scenario.lua --show-logs
 
+# Not all of a thousand at once: each step of a test would wait for all others', for seconds, and time-outs with it.
 test: for-testing
-	swift test --disable-xctest
+	swift test --disable-xctest --experimental-maximum-parallelization-width 16
 	@$(MAKE) --no-print-directory instructions
 
 build: for-building
