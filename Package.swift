@@ -112,7 +112,8 @@ let package = Package(
       dependencies: ["NodeScripting", "NodeEngine", "NodeCore", "LuaHost", "FuzzSupport", "NodeSupport", logging],
       swiftSettings: strict),
     .testTarget(
-      name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", logging], swiftSettings: strict),
+      name: "TestNetworkTests", dependencies: ["TestNetwork", "NodeScripting", "NodeEngine", "NodeSupport", logging],
+      swiftSettings: strict),
     .testTarget(
       name: "NodeAdminTests",
       dependencies: [

@@ -64,8 +64,7 @@ import Testing
   }
 
   @Test func `Nobody listens there`() async throws {
-    let address: PeerAddress
-    do { address = try RawListener().address }
+    let address = try PeerAddress.unused()
     try await withNode(Quiet()) { node in
       let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: address) }
       #expect(error?.code == .refused)
@@ -75,8 +74,7 @@ import Testing
   }
 
   @Test func `A socket that the system connects to itself is no connection`() async throws {
-    let address: PeerAddress
-    do { address = try RawListener().address }
+    let address = try PeerAddress.unused()
     try await withNode(Quiet()) { node in
       let options = DialOptions(localAddress: address, reusePort: true)
       let error = await failure { () throws(NodeError) in _ = try await node.node.connect(to: address, options: options) }
@@ -193,8 +191,8 @@ import Testing
     let full = try RawListener(backlog: 0)
     let fillers = (0..<4).map { _ in RawSocket(dialling: full.address) }
     let open = try RawListener()
-    // A port of its own: as long as the dial has its socket, nobody else can bind it.
-    let port = PeerAddress.ip(.loopback, port: try RawListener().address.port!)
+    // As long as the dial has its socket, nobody else can bind it.
+    let port = try PeerAddress.unused()
     try await withNode(Quiet(), { $0.connectionTimeout = .seconds(600) }) { node in
       let options = DialOptions(localAddress: port)
       let dial = Task {

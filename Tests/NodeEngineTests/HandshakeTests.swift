@@ -64,7 +64,7 @@ import Testing
         #expect(await node.node.heuristics().handshakeTimeouts == 1)
         #expect(node.logic.events.isEmpty)
         let next = try RawSocket(to: await node.address)
-        try await eventually("the next one is looked at") { await node.connecting == 1 }
+        try await eventually("the next one is looked at") { await node.node.heuristics().handshakeTimeouts == 2 }
         next.close()
       }
     }

@@ -136,9 +136,9 @@ import Testing
         """
         local conn = assert(node:connect(...))
         local done, why
-        -- Full once is not enough: the kernel may take that yet.
+        -- Full once is not enough: the kernel may take that yet. In one go, for the time runs as soon as something waits.
         repeat
-          while conn:try_send(("x"):rep(1 << 20)) do node:sleep(0) end
+          while conn:try_send(("x"):rep(1 << 20)) do end
           done, why = conn:flush()
         until not done
         return done, why

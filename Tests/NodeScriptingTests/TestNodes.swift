@@ -1,6 +1,7 @@
 import LuaHost
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import Synchronization
 import Testing
 
@@ -8,7 +9,10 @@ import Testing
 final class TestNodes: Sendable {
   let log = LogRecorder()
   let directory = NodeDirectory()
+  private let loops: EpollLoops
   private let started = Mutex<[ScriptedNode]>([])
+
+  fileprivate init(on loops: EpollLoops) { self.loops = loops }
 
   /// Loads a script without starting it.
   func load(
@@ -18,8 +22,8 @@ final class TestNodes: Sendable {
     options.name = name
     change(&options)
     let node = try await ScriptedNode.load(
-      ScriptSource(name: file, text: text), options: options, environment: Backend.current.environment(logger: log.logger),
-      directory: directory)
+      ScriptSource(name: file, text: text), options: options,
+      environment: Backend.current.environment(logger: log.logger, on: loops), directory: directory)
     started.withLock { $0.append(node) }
     return node
   }
@@ -40,15 +44,17 @@ final class TestNodes: Sendable {
 
 /// Runs the body and shuts its nodes down afterwards, whatever happens.
 func withNodes<T>(_ body: (TestNodes) async throws -> T) async throws -> T {
-  let nodes = TestNodes()
-  do {
-    let result = try await body(nodes)
-    await nodes.shutDown()
-    return result
-  } catch {
-    for line in nodes.log.lines { print(line.level, line.message, line.metadata) }
-    await nodes.shutDown()
-    throw error
+  try await withLoops { loops in
+    let nodes = TestNodes(on: loops)
+    do {
+      let result = try await body(nodes)
+      await nodes.shutDown()
+      return result
+    } catch {
+      for line in nodes.log.lines { print(line.level, line.message, line.metadata) }
+      await nodes.shutDown()
+      throw error
+    }
   }
 }
 

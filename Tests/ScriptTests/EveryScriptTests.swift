@@ -1,6 +1,7 @@
 import Foundation
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import TestNetwork
 import Testing
 
@@ -33,10 +34,7 @@ import Testing
 
   @Test(.timeLimit(.minutes(5)), arguments: Repository.scenarioFiles)
   func `Every scenario passes`(file: String) async throws {
-    // Of their own: on the process's, other tests' endless loops take a second each.
-    let loops = EpollLoops(count: 2)
-    let results = try await ScenarioRunner(on: loops).run(Repository.path(file))
-    await loops.shutDown()
+    let results = try await withLoops { loops in try await ScenarioRunner(on: loops).run(Repository.path(file)) }
     #expect(!results.isEmpty)
     for result in results {
       guard case .failed(let failure) = result.outcome else { continue }

@@ -82,8 +82,8 @@ import Testing
       """
       net:always("stuck", function() net:sleep("1h") end)
       net:sleep("1h")
-      """, options: "timeout = '200ms'")
-    #expect(result.failure?.message == "the scenario did not end within 0.2 s; always \"stuck\" is being looked at")
+      """, options: "timeout = '500ms'")
+    #expect(result.failure?.message == "the scenario did not end within 0.5 s; always \"stuck\" is being looked at")
   }
 
   @Test func `A property may end a node itself`() async throws {

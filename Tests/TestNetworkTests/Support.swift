@@ -1,4 +1,5 @@
 import Foundation
+import NodeSupport
 import TestNetwork
 
 /// A folder of scenario files and scripts, gone when the test is.
@@ -45,7 +46,7 @@ func runScenario(_ body: String, options: String = "", files: [String: String] =
     end)
     """
   let folder = try ScenarioFolder(files.merging(["echo.lua": echoScript, "scenario.lua": scenario]) { $1 })
-  return try await ScenarioRunner().run(folder["scenario.lua"])[0]
+  return try await withLoops { loops in try await ScenarioRunner(on: loops).run(folder["scenario.lua"])[0] }
 }
 
 extension ScenarioResult {

@@ -15,12 +15,13 @@ enum Backend: CaseIterable, CustomStringConvertible {
 
   @TaskLocal static var current: Backend = SocketBackend.standard == .nio ? .nio : .epoll
 
-  func environment(logger: Logger = Logger(label: "moonpeer")) -> NodeEnvironment {
+  /// - Parameter loops: for the backends that are epoll as it is.
+  func environment(logger: Logger = Logger(label: "moonpeer"), on loops: EpollLoops = .shared) -> NodeEnvironment {
     switch self {
     case .nio: return .sockets(.nio, logger: logger)
-    case .epoll: return .sockets(.epoll, logger: logger)
+    case .epoll: return .sockets(on: loops, logger: logger)
     case .epollWithIOLoops:
-      var environment = NodeEnvironment.sockets(.epoll, logger: logger)
+      var environment = NodeEnvironment.sockets(on: loops, logger: logger)
       environment.transport = try! EpollTransport(ioLoops: 2)
       return environment
     case .epollOneByOne: return .sockets(on: Self.oneByOne, logger: logger)

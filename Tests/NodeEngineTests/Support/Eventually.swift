@@ -1,3 +1,4 @@
+import NodeCore
 import Testing
 
 struct NeverHappened: Error, CustomStringConvertible {
@@ -14,4 +15,9 @@ func eventually(
     guard ContinuousClock.now < end else { throw NeverHappened(what: what) }
     try await Task.sleep(for: .milliseconds(1))
   }
+}
+
+/// A child that another test is starting holds all sockets of the process until it runs its program.
+func eventuallyNobodyListens(at address: PeerAddress) async throws {
+  try await eventually("nobody listens at \(address)") { (try? RawSocket(to: address)) == nil }
 }

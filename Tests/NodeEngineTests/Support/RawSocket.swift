@@ -239,3 +239,8 @@ extension RawSocket {
     }
   }
 }
+
+extension PeerAddress {
+  /// Where nobody listens: on the loopback, but not on the address where all other tests get ports given.
+  static func unused() throws -> PeerAddress { try RawListener(on: .ip(IPAddress(v4: 0x7F00_4D50), port: 0)).address }
+}

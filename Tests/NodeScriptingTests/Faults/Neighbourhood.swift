@@ -3,6 +3,7 @@ import LuaHost
 import NodeCore
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import Testing
 
 /// One thread with an innocent node on it, and room for faulty ones.
@@ -13,9 +14,13 @@ struct Neighbourhood {
   let client: RawClient
 
   static func with(_ body: (Neighbourhood) async throws -> Void) async throws {
+    try await withLoops { loops in try await with(loops, body) }
+  }
+
+  private static func with(_ loops: EpollLoops, _ body: (Neighbourhood) async throws -> Void) async throws {
     let log = LogRecorder()
     // One environment is one loop.
-    let environment = NodeEnvironment.sockets(.epoll, logger: log.logger)
+    let environment = NodeEnvironment.sockets(on: loops, logger: log.logger)
     let source = ScriptSource(
       name: "innocent.lua",
       text: "return { codec = require 'moonpeer.codec'.lines(), process_message = function(_, conn, m) conn:send(m) end }")

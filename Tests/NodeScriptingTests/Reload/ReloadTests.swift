@@ -147,12 +147,15 @@ import Testing
         return { init = function(node)
           node:spawn(function()
             local guard <close> = setmetatable({}, { __close = function() print "closed" end })
+            print "begun"
             node:sleep("1h")
             return guard
           end)
           node:every("1ms", function() node.state.ticks = (node.state.ticks or 0) + 1 end)
         end }
         """)
+      // Not yet, where its start took the script's share of a turn.
+      try await eventually("the task has begun") { nodes.log.lines(with: "begun").count == 1 }
       try await node.reload(
         text: """
           return { restore = function(state)
