@@ -1,5 +1,6 @@
 import Logging
 import NodeCore
+import Synchronization
 import Testing
 
 @testable import NodeEngine
@@ -124,10 +125,21 @@ import Testing
   @Test func `A second connection to one address is refused, pending or live`() async throws {
     let door = Door()
     try await withNode(Recorder()) { listener in
-      try await withNode(Shaker(.wait(door))) { dialler in
+      try await withNode(Shaker(.wait(door)), { $0.handshakeTimeout = .seconds(600) }) { dialler in
         let address = await listener.address
-        async let first = dialler.node.connect(to: address)
-        try await eventually("the first is under way") { await dialler.connecting == 1 }
+        let outcome = Mutex<NodeError?>(nil)
+        async let first = {
+          do throws(NodeError) {
+            return try await dialler.node.connect(to: address)
+          } catch {
+            outcome.withLock { $0 = error }
+            throw error
+          }
+        }()
+        try await eventually("the first is under way") {
+          if let error = outcome.withLock({ $0 }) { throw error }
+          return await dialler.connecting == 1
+        }
         #expect(await failure { () throws(NodeError) in _ = try await dialler.node.connect(to: address) }?.code == .duplicate)
         door.open()
         _ = try await first

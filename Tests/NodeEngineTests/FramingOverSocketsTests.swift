@@ -40,7 +40,10 @@ import Testing
         let info = try await node.dial(server)
         let messages = (0..<6 as Range<UInt8>).map { [UInt8](repeating: $0, count: 1 << 20) }
         for message in messages { try await node.node.send(message, to: info.id) }
-        try await eventually("all are back") { logic.messages.count == messages.count }
+        try await eventually("all are back") {
+          try #require(logic.reasons.isEmpty, "\(logic.reasons) after \(logic.messages.count)")
+          return logic.messages.count == messages.count
+        }
         #expect(logic.messages == messages)
       }
     }
