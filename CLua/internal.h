@@ -159,15 +159,18 @@ void *clua_resize_block(void *block, size_t old_size, size_t size, size_t used);
 
 // budget.c
 void *clua_allocate(void *vm, void *block, size_t old_size, size_t new_size);
-void clua_watch(clua_vm *vm);
-void clua_unwatch(clua_vm *vm);
 void clua_arm(clua_vm *vm);
+bool clua_is_armed(const clua_vm *vm);
 // For C code that looks at vm->kill itself: raises what the hook would.
 void clua_stop_over_budget(lua_State *L);
 static inline void clua_look_at_budget(lua_State *L) {
   if (__builtin_expect(vm_of(L)->kill, 0)) clua_stop_over_budget(L);
 }
 void clua_disarm(clua_vm *vm, lua_State *L);
+
+// watchdog.c
+void clua_watch(clua_vm *vm);
+void clua_unwatch(clua_vm *vm);
 pid_t clua_this_thread(void);
 void clua_begin_on_thread(clua_vm *vm, clua_frame *frame);
 void clua_end_on_thread(const clua_frame *frame);

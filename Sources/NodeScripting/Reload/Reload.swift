@@ -212,7 +212,12 @@ extension ScriptHooks {
       code: .engine, kind: NodeError.Code.replaced.rawValue,
       message: "the code was replaced by a reload, and its tasks end with it")
     func stays(_ side: ConnectionScript?) -> Bool { side.map { $0.isAttached && !$0.isForgotten } ?? false }
-    for function in runtime.timers.cancel({ !stays($0) }) { runtime.vm.release(function) }
+    func endTimers() {
+      for function in runtime.timers.cancel({ !stays($0) }) { runtime.vm.release(function) }
+    }
+    endTimers()
     runtime.endRuns({ !stays($0.connection ?? $0.origin) }, because: error)
+    // Those that the ending runs have set.
+    endTimers()
   }
 }

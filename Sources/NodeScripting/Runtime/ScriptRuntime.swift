@@ -231,20 +231,35 @@ package final class ScriptRuntime {
   func endRuns(_ isToEnd: (ScriptTask) -> Bool, because error: ScriptError) {
     // In the order they parked, as far as they have a number.
     let ending = parked.values.filter(isToEnd).sorted { $0.id < $1.id }
-    for task in tasks.values.sorted(by: { $0.id < $1.id }) where task.wait == nil && task.isLive && isToEnd(task) {
-      cancel(task, with: error, sticky: true)
-    }
-    for task in ending {
-      cancel(task, with: error, sticky: true)
-      task.wait?.deliverAtTheEnd()
-    }
+    endBeginnings(isToEnd, because: error)
+    for task in ending { cancel(task, with: error, sticky: true) }
+    deliverAnswers(to: ending)
+    // What those have begun meanwhile.
+    endBeginnings(isToEnd, because: error)
     // Those that may not go on are parked still; whoever waits for them, another node's call say, must not for ever.
-    for task in ending where parked.removeValue(forKey: ObjectIdentifier(task)) != nil {
+    for task in ending where task.isEnding && parked.removeValue(forKey: ObjectIdentifier(task)) != nil {
       task.wait = nil
       task.thread.abandon()
       let completion = task.completion
       task.completion = nil
       completion?(task, .failed(error))
+    }
+  }
+
+  private func endBeginnings(_ isToEnd: (ScriptTask) -> Bool, because error: ScriptError) {
+    for task in tasks.values.sorted(by: { $0.id < $1.id }) where task.wait == nil && task.isLive && isToEnd(task) {
+      cancel(task, with: error, sticky: true)
+    }
+  }
+
+  /// An answer that waits for its turn has it now, for there is no other: the run learns it, and ends as it would have. All of
+  /// them have one share of the loop's turn, for they may go on to work.
+  private func deliverAnswers(to ending: [ScriptTask]) {
+    let end = scheduler.now.nanoseconds + ScriptTurns.share
+    // One that is not ending any more has ended meanwhile, and is another run.
+    for task in ending where task.isEnding {
+      guard scheduler.now.nanoseconds < end else { return }
+      task.wait?.deliverAtTheEnd()
     }
   }
 

@@ -23,7 +23,7 @@ final class ScriptTurns {
   }
 
   /// Of one turn of the loop, in nanoseconds.
-  private static let share: Int64 = 10_000_000
+  static let share: Int64 = 10_000_000
 
   private let scheduler: any Scheduler
   // Touched on the loop only, and never lent out while something runs.

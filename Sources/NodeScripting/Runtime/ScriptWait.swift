@@ -73,8 +73,7 @@ package final class ScriptWait {
     return pending
   }
 
-  /// An answer that waits for its turn has it now, for there is no other: the run shall end as it would have, and be closed. Not
-  /// where one was ended over its budget, as above.
+  /// Of a run whose end has come; not where one was ended over its budget, as for `goesFirst`.
   func deliverAtTheEnd() {
     guard !runtime.vm.isRunning, !runtime.turns.isOverBudget, let run = takePending() else { return }
     deliverNow(run)
