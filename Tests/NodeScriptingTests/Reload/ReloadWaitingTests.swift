@@ -53,7 +53,7 @@ import Testing
 
   @Test func `A hook that does not end in time makes the reload fail, and no message is lost`() async throws {
     try await withNodes { nodes in
-      let node = try await nodes.start(holding("old", "config = { reload_timeout = '50ms' },"))
+      let node = try await nodes.start(holding("old", "config = { reload_timeout = '1s' },"))
       let peer = try await LinePeer(node), other = try await LinePeer(node)
       try await peer.send("hold")
       try await parked(node)
