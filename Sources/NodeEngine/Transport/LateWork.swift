@@ -12,6 +12,8 @@ final class LateWork {
 
   var isEmpty: Bool { waiting.isEmpty }
 
+  func removeAll() { waiting = [] }
+
   func append(_ action: @escaping () -> Void) { waiting.append(action) }
 
   /// Runs those that wait, until their share of this turn is used up; what they add waits for the next.

@@ -36,6 +36,18 @@ import Testing
     await loops.shutDown()
   }
 
+  @Test func `A loop that has ended lets go of what is still posted to it, and is freed`() async throws {
+    weak var gone: EpollLoop?
+    do {
+      let loops = EpollLoops(count: 1)
+      let loop = loops.first
+      gone = loop
+      await loops.shutDown()
+      loop.execute { _ = loop }
+    }
+    try await eventually("it is freed") { gone == nil }
+  }
+
   @Test(arguments: [0, 2]) func `A loop that ends takes its sockets with it, its I/O loops' too`(ioLoops: Int) async throws {
     let loops = EpollLoops(count: 1)
     let recorder = Recorder()

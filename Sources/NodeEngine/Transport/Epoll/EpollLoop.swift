@@ -287,6 +287,9 @@ public final class EpollLoop: @unchecked Sendable {
     }
     timers.removeAll()
     againSources = []
+    late.removeAll()
+    jobs = []
+    mailbox.close()
     ring.close()
     // The number may be another thread's one day.
     thread.store(0, ordering: .relaxed)

@@ -13,17 +13,27 @@ enum LoopJob: @unchecked Sendable {
 
 /// What other threads leave for a loop, and whether it must be woken for it.
 final class LoopMailbox: Sendable {
-  private let jobs = Mutex<[LoopJob]>([])
+  private let jobs = Mutex<[LoopJob]?>([])
   private let hasMail = Atomic(false)
   private let isAsleep = Atomic(false)
 
-  /// Leaves a job; true where the loop must be woken.
+  /// Leaves a job; true where the loop must be woken. Once it has ended the job is let go of.
   func post(_ job: LoopJob) -> Bool {
     jobs.withLock {
-      $0.append(job)
+      $0?.append(job)
       hasMail.store(true, ordering: .sequentiallyConsistent)
     }
     return isAsleep.exchange(false, ordering: .sequentiallyConsistent)
+  }
+
+  /// The loop has ended: what is there will never run, and may hold the loop.
+  func close() {
+    let rest = jobs.withLock { jobs in
+      defer { jobs = nil }
+      return jobs
+    }
+    // Not under the lock: what it held may post something as it goes.
+    _ = rest
   }
 
   /// The loop is about to wait; false where it must not, because there is mail.
@@ -42,9 +52,10 @@ final class LoopMailbox: Sendable {
   func take(into own: inout [LoopJob]) {
     guard hasMail.load(ordering: .acquiring) else { return }
     jobs.withLock { posted in
-      own.append(contentsOf: posted)
-      posted.removeAll(keepingCapacity: posted.count < 1024)
       hasMail.store(false, ordering: .relaxed)
+      guard let count = posted?.count else { return }
+      own.append(contentsOf: posted!)
+      posted!.removeAll(keepingCapacity: count < 1024)
     }
   }
 }
