@@ -2,6 +2,7 @@ import Foundation
 import LuaHost
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import TestNetwork
 import Testing
 
@@ -134,7 +135,8 @@ import Testing
     let failure = try await withFolder { folder in
       try Data(text.utf8).write(to: folder.appendingPathComponent("scenario.lua"))
       try Data("return { process_message = function() end }".utf8).write(to: folder.appendingPathComponent("quiet.lua"))
-      let results = try await ScenarioRunner().run(folder.appendingPathComponent("scenario.lua").path)
+      let file = folder.appendingPathComponent("scenario.lua").path
+      let results = try await withLoops { try await ScenarioRunner(on: $0).run(file) }
       guard case .failed(let failure)? = results.first?.outcome else { return "" }
       return failure.message
     }

@@ -2,6 +2,7 @@ import Foundation
 import LuaHost
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import TestNetwork
 import Testing
 
@@ -69,7 +70,7 @@ import Testing
       try Data(text.utf8).write(to: file)
       try FileManager.default.copyItem(
         at: repository.appendingPathComponent("scripts/echo.lua"), to: folder.appendingPathComponent("echo.lua"))
-      let results = try await ScenarioRunner().run(file.path)
+      let results = try await withLoops { try await ScenarioRunner(on: $0).run(file.path) }
       for result in results { #expect(result.outcome == .passed) }
       #expect(!results.isEmpty)
     }

@@ -1,6 +1,7 @@
 import Foundation
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import TestNetwork
 import Testing
 
@@ -47,7 +48,7 @@ import Testing
       try Data(block.text.utf8).write(to: file)
       let path = file.path(percentEncoded: false)
       if block.text.contains("network.scenario") {
-        let results = try await ScenarioRunner().run(path)
+        let results = try await withLoops { try await ScenarioRunner(on: $0).run(path) }
         for result in results {
           guard case .failed(let failure) = result.outcome else { continue }
           Issue.record("\(block.testDescription): \(result.name): \(failure.message)\n\(failure.log.joined(separator: "\n"))")

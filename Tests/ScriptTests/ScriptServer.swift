@@ -15,11 +15,13 @@ func withScript(
   options.defaults.maxConnectionsPerIP = 1000
   var logger = Logger(label: "moonpeer")
   logger.logLevel = .error
-  let node = try await ScriptedNode.load(
-    .file(Repository.path(path)), options: options, environment: .sockets(logger: logger))
-  try await withStarted(node) { node in
-    guard case .ip(_, let port)? = await node.node.address else { throw Tool.Missing(description: "\(path) does not listen") }
-    try await body(node, "\(port)")
+  try await withLoops { loops in
+    let node = try await ScriptedNode.load(
+      .file(Repository.path(path)), options: options, environment: .sockets(on: loops, logger: logger))
+    try await withStarted(node) { node in
+      guard case .ip(_, let port)? = await node.node.address else { throw Tool.Missing(description: "\(path) does not listen") }
+      try await body(node, "\(port)")
+    }
   }
 }
 

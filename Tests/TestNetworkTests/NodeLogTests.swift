@@ -1,4 +1,5 @@
 import Foundation
+import NodeSupport
 import TestNetwork
 import Testing
 
@@ -23,7 +24,7 @@ import Testing
     end)
     """.utf8
   ).write(to: scenario)
-  let results = try await ScenarioRunner().run(scenario.path(percentEncoded: false))
+  let results = try await withLoops { try await ScenarioRunner(on: $0).run(scenario.path(percentEncoded: false)) }
   guard case .failed(let failure)? = results.first?.outcome else {
     Issue.record("the scenario was to fail")
     return

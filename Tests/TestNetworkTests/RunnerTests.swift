@@ -1,6 +1,7 @@
 import Dispatch
 import Logging
 import NodeEngine
+import NodeSupport
 import Synchronization
 import Testing
 
@@ -103,7 +104,7 @@ import Testing
       network.scenario("fine", function(net) net:node("echo.lua") end)
       """,
     ])
-    let results = try await ScenarioRunner().run(folder["scenario.lua"])
+    let results = try await withLoops { try await ScenarioRunner(on: $0).run(folder["scenario.lua"]) }
     #expect(results.map(\.hasPassed) == [false, true])
     #expect(results[0].failure?.message.contains("script_time") == true, "\(results[0])")
   }

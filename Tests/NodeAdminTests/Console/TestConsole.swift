@@ -3,6 +3,7 @@ import Glibc
 import Logging
 import NodeEngine
 import NodeScripting
+import NodeSupport
 import Synchronization
 import Testing
 
@@ -23,6 +24,12 @@ struct TestConsole {
   static func with(
     _ scripts: [(name: String, text: String)], _ body: (TestConsole) async throws -> Void
   ) async throws {
+    try await withLoops { loops in try await with(scripts, on: loops, body) }
+  }
+
+  private static func with(
+    _ scripts: [(name: String, text: String)], on loops: EpollLoops, _ body: (TestConsole) async throws -> Void
+  ) async throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("mp-\(UUID().uuidString.prefix(8))").path
     try FileManager.default.createDirectory(
       atPath: folder, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
@@ -36,7 +43,7 @@ struct TestConsole {
       nodes.append(
         try await ScriptedNode.load(
           ScriptSource(name: "\(script.name).lua", text: script.text), options: options,
-          environment: .sockets(logger: quiet), directory: directory))
+          environment: .sockets(on: loops, logger: quiet), directory: directory))
     }
     let levels = Levels()
     let all = nodes

@@ -14,13 +14,15 @@ func withNode<T>(
   var options = ScriptOptions()
   options.name = name
   options.unixSockets = unixSockets
-  var environment = NodeEnvironment.sockets()
-  environment.logger.logLevel = .critical
-  environment.tap = tap
-  let node = try await ScriptedNode.load(
-    ScriptSource(name: "test.lua", text: text), options: options, environment: environment, directory: directory)
-  _ = await node.snapshot()
-  return try await withStarted(node, body)
+  return try await withLoops { loops in
+    var environment = NodeEnvironment.sockets(on: loops)
+    environment.logger.logLevel = .critical
+    environment.tap = tap
+    let node = try await ScriptedNode.load(
+      ScriptSource(name: "test.lua", text: text), options: options, environment: environment, directory: directory)
+    _ = await node.snapshot()
+    return try await withStarted(node, body)
+  }
 }
 
 extension ScriptedNode {
