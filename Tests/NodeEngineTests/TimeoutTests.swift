@@ -176,7 +176,7 @@ import Testing
 
   @Test func `A peer that does not read does not hold a disconnect up for longer`() async throws {
     let logic = Flusher(16)
-    try await withNode(logic, { $0.writeTimeout = .milliseconds(100) }) { node in
+    try await withNode(logic, { $0.writeTimeout = .seconds(1) }) { node in
       let raw = try RawSocket(to: await node.address, receiveBuffer: 4096)
       try await eventually("it is there") { await node.connected == 1 }
       let id = await node.node.connections().first?.id

@@ -58,6 +58,7 @@ import Testing
         """
         local codec = require "moonpeer.codec"
         local function park(node, name)
+          print(name .. " parks")
           local ok, problem = pcall(node.sleep, node, "1h")
           print(name .. " ended: " .. problem.kind)
           -- A handler that goes on waiting is refused at once.
@@ -75,6 +76,7 @@ import Testing
       try await client.lua("assert(node:connect(...)):send 'x' return nil", server.at)
       async let call = failure { _ = try await server.call("wait") }
       try await eventually("the message has come") { await server.node.statistics().messagesReceived == 1 }
+      try await eventually("they park") { ["task", "timer"].allSatisfy { !nodes.log.lines(with: "\($0) parks").isEmpty } }
       await server.shutDown()
       _ = await call
       for name in ["on_connect ended: closed", "process_message ended: closed", "task ended: shutdown", "timer ended: shutdown"] {

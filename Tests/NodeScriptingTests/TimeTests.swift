@@ -116,12 +116,12 @@ import Testing
       local a, b = node:timeout("10s", function(x, y) node:sleep(0) return y, x end, 1, 2)
       eq(a, 2) eq(b, 1)
       local inner
-      local cause = raised(node.timeout, node, "5ms", function()
+      local cause = raised(node.timeout, node, "200ms", function()
         local ok, e = pcall(node.sleep, node, "1h")
         inner = e.kind
         error(e, 0)
       end)
-      eq(cause.kind, "timeout") has(cause.message, "0.005 s")
+      eq(cause.kind, "timeout") has(cause.message, "0.2 s")
       eventually(node, function() return inner end)
       eq(inner, "cancelled")
       """)
@@ -135,10 +135,10 @@ import Testing
         local guard <close> = setmetatable({}, { __close = function() ends[#ends + 1] = name end })
         return node:timeout(...)
       end
-      eq(kind_of(guarded, "outer", "5ms", function() guarded("inner", "1h", function() node:sleep("1h") end) end), "timeout")
+      eq(kind_of(guarded, "outer", "200ms", function() guarded("inner", "1h", function() node:sleep("1h") end) end), "timeout")
       eventually(node, function() return #ends == 2 end)
       local inner = guarded("outer", "1h", function()
-        return kind_of(guarded, "inner", "5ms", function() node:sleep("1h") end)
+        return kind_of(guarded, "inner", "200ms", function() node:sleep("1h") end)
       end)
       eq(inner, "timeout")
       local mark = {}
